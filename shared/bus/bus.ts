@@ -1,0 +1,55 @@
+/** The bus port: a partitioned log with consumer groups, whose handler returns what to publish so that outputs and offsets can be committed as one. */
+
+/** Header values are text; binary belongs in the value. */
+export type Headers = Readonly<Record<string, string>>
+
+/** A message to publish. */
+export interface Publication {
+  readonly topic: string
+  /** Messages with the same key keep their order (same partition). */
+  readonly key: string
+  /** Null is a tombstone: it removes the key from a compacted topic. */
+  readonly value: Uint8Array | null
+  readonly headers: Headers
+}
+
+/** A message as read from one partition. */
+export interface Delivery extends Publication {
+  readonly partition: number
+  /** Position in the partition, counted from 0 without gaps in the in-memory bus; Kafka leaves gaps at transaction markers. */
+  readonly offset: bigint
+  /** When the message was published, in ms since the epoch. */
+  readonly timestamp: number
+}
+
+export interface SubscribeOptions {
+  readonly group: string
+  readonly topic: string
+  /** Most messages in one handler call. */
+  readonly maxBatch: number
+}
+
+/**
+ * Processes messages of ONE partition, in order, and returns what to publish for them.
+ *
+ * - Resolves: the returned messages are published and the batch is committed, as one step where the driver can.
+ * - Throws: nothing is published or committed; the same messages are delivered again after a backoff.
+ *
+ * Calls for different partitions run at the same time; calls for one partition never do.
+ * `signal` aborts when the subscription is losing the partition or the batch's deadline has passed.
+ */
+export type Handler = (batch: readonly Delivery[], signal: AbortSignal) => Promise<readonly Publication[]>
+
+/** Disposing stops fetching, waits for running handler calls, commits them and leaves the group. */
+export interface Subscription extends AsyncDisposable {
+  /** Resolves when disposed; rejects when the driver can't go on. A process must not outlive a rejected subscription. */
+  readonly closed: Promise<void>
+  /** Messages published but not yet committed by this group, in the partitions this subscription owns. */
+  lag(): Promise<number>
+}
+
+export interface Bus extends AsyncDisposable {
+  /** Resolves when the messages are durable. Waits (backpressure) where the log is bounded and full. */
+  publish(messages: readonly Publication[]): Promise<void>
+  subscribe(options: SubscribeOptions, handler: Handler): Promise<Subscription>
+}

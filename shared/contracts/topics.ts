@@ -1,0 +1,21 @@
+/** The names of the topics between the services, and of the dead-letter topic beside each. */
+
+export interface Topics {
+  readonly frames: string
+  readonly detections: string
+  readonly embeddings: string
+  readonly recognitions: string
+}
+
+/** Default names; a deployment sharing a cluster puts its own prefix in front. */
+export function topicNames(prefix = ''): Topics {
+  return {
+    frames: `${prefix}frames`,
+    detections: `${prefix}detections`,
+    embeddings: `${prefix}embeddings`,
+    recognitions: `${prefix}recognitions`,
+  }
+}
+
+/** Where messages of `topic` go that can't be processed. */
+export const deadLetterTopic = (topic: string): string => `${topic}.dlq`

@@ -1,0 +1,59 @@
+/** The gallery port: what is known, one entry a picture, searched by cosine similarity. */
+
+/** One enrolled picture. */
+export interface GalleryEntry {
+  /** Id of the picture; putting the same id again replaces the entry. */
+  readonly id: string
+  /** What the picture shows: the identifier that events carry. */
+  readonly item: string
+  /** The item's name for people. */
+  readonly label: string
+  /** L2-normalized, as long as the embedder's dimension. */
+  readonly vector: Float32Array
+  readonly metadata: Readonly<Record<string, unknown>>
+}
+
+/** An entry found by a search; the cosine similarity is in -1..1, higher is more alike. */
+export interface Hit {
+  readonly id: string
+  readonly item: string
+  readonly label: string
+  readonly score: number
+}
+
+/** The model whose vectors a gallery holds; vectors of any other are refused. */
+export interface GalleryEmbedder {
+  readonly name: string
+  readonly sha256: string
+  readonly dimension: number
+}
+
+export interface GalleryInfo {
+  /** Grows with every change; events carry it, so that an answer can be traced to what was known. */
+  readonly revision: number
+  /** Enrolled pictures. */
+  readonly entries: number
+  /** Distinct items. */
+  readonly items: number
+  readonly embedder: GalleryEmbedder
+}
+
+/** Which entries to list or remove: those that match every given field; an empty selection matches all. */
+export interface GallerySelection {
+  readonly ids?: readonly string[]
+  readonly items?: readonly string[]
+  readonly labels?: readonly string[]
+}
+
+/** Every write is durable when its promise resolves, and visible to the next search. */
+export interface Gallery extends AsyncDisposable {
+  info(): Promise<GalleryInfo>
+  /** Adds or replaces, all or nothing. Throws GALLERY_EMBEDDER for a vector of the wrong length or one that is not unit-norm. */
+  put(entries: readonly GalleryEntry[]): Promise<void>
+  /** Returns how many entries were removed. */
+  remove(selection: GallerySelection): Promise<number>
+  /** Entries without their vectors, ordered by id. */
+  list(selection: GallerySelection): AsyncIterable<Omit<GalleryEntry, 'vector'>>
+  /** For each query the `k` most similar entries, best first; fewer where the gallery holds fewer. */
+  search(queries: readonly Float32Array[], k: number): Promise<readonly (readonly Hit[])[]>
+}
