@@ -1,0 +1,58 @@
+/** What travels between the services: one message a frame, from boxes with crops to boxes with embeddings. */
+
+/** The frame an internal message is about. */
+export interface FrameInfo {
+  readonly id: string
+  readonly camera: string
+  readonly source: string
+  /** ms since the epoch. */
+  readonly capturedAt: number
+  /** Pixels, EXIF orientation applied; null where the frame was skipped before it was decoded. */
+  readonly size: { readonly width: number; readonly height: number } | null
+  /** Why the frame was not computed; null where it was. */
+  readonly skipped: string | null
+}
+
+export interface ModelInfo {
+  readonly name: string
+  /** Of the ONNX file, hex. */
+  readonly sha256: string
+}
+
+/** A box in frame pixels; x2 and y2 are exclusive edges. */
+export interface Box {
+  readonly x1: number
+  readonly y1: number
+  readonly x2: number
+  readonly y2: number
+  /** Detection score in 0..1; 0 for the whole frame. */
+  readonly score: number
+  /** The box is the frame itself, added because nothing (or, by option, whatever) was detected. */
+  readonly wholeFrame: boolean
+}
+
+/** ms spent on a frame, waiting for a place in a batch included. */
+export interface Timings {
+  readonly decodeMs: number
+  readonly detectMs: number
+  readonly embedMs: number
+}
+
+export interface Detections {
+  readonly frame: FrameInfo
+  /** `crop` is the encoded picture of the box at the embedder's input size. */
+  readonly detections: readonly { readonly box: Box; readonly crop: Uint8Array }[]
+  readonly detector: ModelInfo
+  readonly detectionThreshold: number
+  readonly timings: Timings
+}
+
+export interface Embeddings {
+  readonly frame: FrameInfo
+  /** `vector` is L2-normalized. */
+  readonly embeddings: readonly { readonly box: Box; readonly vector: Float32Array }[]
+  readonly detector: ModelInfo
+  readonly embedder: ModelInfo
+  readonly detectionThreshold: number
+  readonly timings: Timings
+}

@@ -1,0 +1,81 @@
+/** The public event: one a frame, what is in view, where, and which gallery item it is. Types and JSON Schema come from this one definition. */
+import { z } from 'zod'
+import type { Publication } from '../bus/bus.ts'
+
+const modelSchema = z.object({ name: z.string(), sha256: z.string() })
+
+const candidateSchema = z.object({
+  item: z.string().describe('Gallery item'),
+  label: z.string().describe("The item's name for people"),
+  score: z.number().describe('Cosine similarity of the most similar picture of the item, -1..1'),
+})
+
+const objectSchema = z.object({
+  box: z
+    .tuple([z.number(), z.number(), z.number(), z.number()])
+    .describe('[x1, y1, x2, y2] in pixels of the frame, EXIF orientation applied'),
+  detectionScore: z.number().describe('0..1; 0 where the box is the whole frame because nothing was detected'),
+  item: z.string().nullable().describe('The recognized gallery item; null is the explicit unknown'),
+  label: z.string().nullable(),
+  score: z.number().describe('Cosine similarity of the best candidate; 0 where the gallery is empty'),
+  candidates: z.array(candidateSchema).describe('The most similar items, best first, below the threshold too'),
+})
+
+export const recognitionEventSchema = z
+  .object({
+    id: z.string().describe('Derived from the frame: the same frame gives the same id'),
+    camera: z.string(),
+    source: z.string().describe('Where the frame came from: ce_source, else its position in the log'),
+    capturedAt: z.iso.datetime().describe('ce_time of the frame, else when it was published'),
+    image: z
+      .object({ width: z.int(), height: z.int() })
+      .nullable()
+      .describe('Pixels; null where the frame was skipped before it was decoded'),
+    objects: z.array(objectSchema).describe('Recognized ones first, best score first'),
+    skipped: z.string().nullable().describe('Why the frame was not computed (stale); null where it was'),
+    gallery: z.object({
+      revision: z.int().describe('Grows with every change of the gallery'),
+      entries: z.int().describe('Enrolled pictures'),
+      items: z.int().describe('Distinct items'),
+    }),
+    models: z.object({ detector: modelSchema, embedder: modelSchema }),
+    thresholds: z.object({ detection: z.number(), recognition: z.number() }),
+    timings: z
+      .object({
+        decodeMs: z.number(),
+        detectMs: z.number(),
+        embedMs: z.number(),
+        matchMs: z.number(),
+        totalMs: z.number().describe('From capturedAt to the event'),
+      })
+      .describe('Waiting for a place in a batch included'),
+  })
+  .describe('What Sightline saw in one camera frame')
+
+export type RecognitionEvent = z.infer<typeof recognitionEventSchema>
+export type RecognizedObject = RecognitionEvent['objects'][number]
+export type Candidate = z.infer<typeof candidateSchema>
+
+/** CloudEvents type of the event; its number grows when a field changes its meaning. */
+export const recognitionEventType = 'io.sightline.recognition.v1'
+
+/** The event as a CloudEvents-binary message: attributes in headers, plain JSON as the value. */
+export function encodeRecognitionEvent(topic: string, event: RecognitionEvent): Publication {
+  return {
+    topic,
+    key: event.camera,
+    value: new TextEncoder().encode(JSON.stringify(event)),
+    headers: {
+      ce_specversion: '1.0',
+      ce_type: recognitionEventType,
+      ce_id: event.id,
+      ce_source: `/cameras/${encodeURIComponent(event.camera)}`,
+      ce_time: event.capturedAt,
+      ce_subject: event.camera,
+      'content-type': 'application/json',
+    },
+  }
+}
+
+/** The published JSON Schema (draft 2020-12) of the event's value. */
+export const recognitionEventJsonSchema = (): unknown => z.toJSONSchema(recognitionEventSchema)
