@@ -1,5 +1,5 @@
 /** A camera frame as published: the encoded picture is the message, everything else is optional. */
-import type { Delivery } from '../bus/bus.ts'
+import type { Delivery, Publication } from '../bus/bus.ts'
 import { SightlineError } from '../service/errors.ts'
 import { frameId, positionText } from './ids.ts'
 
@@ -10,7 +10,7 @@ export interface Frame {
   readonly source: string
   /** ms since the epoch: `ce_time` where given, else when the frame was published. */
   readonly capturedAt: number
-  /** Where the frame lies in the log, as text. */
+  /** Where the frame was first published, as text; a redriven frame keeps it. */
   readonly position: string
   /** The encoded picture, untrusted. */
   readonly bytes: Uint8Array
@@ -18,6 +18,9 @@ export interface Frame {
 
 /** The camera of frames published without a key. */
 export const unnamedCamera = 'unnamed'
+
+/** Header of a frame published again from the dead letters: the position it was first published at. */
+export const redriveOfHeader = 'redrive-of'
 
 const maxNameLength = 512
 
@@ -28,8 +31,9 @@ export function decodeFrame(delivery: Delivery): Frame {
   }
   const camera = delivery.key === '' ? unnamedCamera : delivery.key
   const cloudEventId = delivery.headers['ce_id']
-  const source = delivery.headers['ce_source'] ?? positionText(delivery)
-  for (const [name, value] of Object.entries({ key: camera, ce_id: cloudEventId ?? '', ce_source: source })) {
+  const position = delivery.headers[redriveOfHeader] ?? positionText(delivery)
+  const source = delivery.headers['ce_source'] ?? position
+  for (const [name, value] of Object.entries({ key: camera, ce_id: cloudEventId ?? '', ce_source: source, position })) {
     if (value.length > maxNameLength) {
       throw new SightlineError(
         'MESSAGE_UNREADABLE',
@@ -39,11 +43,38 @@ export function decodeFrame(delivery: Delivery): Frame {
   }
   const time = Date.parse(delivery.headers['ce_time'] ?? '')
   return {
-    id: frameId(camera, delivery, cloudEventId),
+    id: frameId(camera, position, cloudEventId),
     camera,
     source,
     capturedAt: Number.isNaN(time) ? delivery.timestamp : time,
-    position: positionText(delivery),
+    position,
     bytes: delivery.value,
   }
+}
+
+/** The id of the frame in a delivery of the frames topic, also where the frame itself can't be read. */
+export const frameIdOf = (delivery: Delivery): string =>
+  frameId(
+    delivery.key === '' ? unnamedCamera : delivery.key,
+    delivery.headers[redriveOfHeader] ?? positionText(delivery),
+    delivery.headers['ce_id'],
+  )
+
+export interface FrameToPublish {
+  readonly camera: string
+  /** The encoded picture. */
+  readonly bytes: Uint8Array
+  /** Names the frame; the same camera and id published twice is the same frame. */
+  readonly id?: string
+  readonly source?: string
+  readonly capturedAt?: Date
+}
+
+/** A frame as a message of `topic`; nothing but the key and the bytes is needed. */
+export function encodeFrame(topic: string, frame: FrameToPublish): Publication {
+  const headers: Record<string, string> = {}
+  if (frame.id !== undefined) headers['ce_id'] = frame.id
+  if (frame.source !== undefined) headers['ce_source'] = frame.source
+  if (frame.capturedAt !== undefined) headers['ce_time'] = frame.capturedAt.toISOString()
+  return { topic, key: frame.camera, value: frame.bytes, headers }
 }

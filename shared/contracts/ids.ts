@@ -13,8 +13,6 @@ export const positionText = ({ topic, partition, offset }: Position): string => 
  * A frame's id: `camera:ce_id` where the publisher named the frame, else `camera@topic-partition-offset`.
  * The separators differ, so that a chosen id can't be taken for a position.
  */
-export function frameId(camera: string, position: Position, cloudEventId: string | undefined): string {
-  return cloudEventId === undefined || cloudEventId === ''
-    ? `${camera}@${positionText(position)}`
-    : `${camera}:${cloudEventId}`
+export function frameId(camera: string, position: string, cloudEventId: string | undefined): string {
+  return cloudEventId === undefined || cloudEventId === '' ? `${camera}@${position}` : `${camera}:${cloudEventId}`
 }

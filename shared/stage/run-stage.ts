@@ -1,7 +1,7 @@
 /** The one runner of all stages: decode, process, publish or dead-letter. Every message ends in exactly one of these, and only here is it counted. */
-import type { Delivery, Handler, Headers, Publication } from '../bus/bus.ts'
+import type { Bus, Delivery, Handler, Headers, Publication, Subscription } from '../bus/bus.ts'
 import { positionText } from '../contracts/ids.ts'
-import { deadLetterTopic } from '../contracts/topics.ts'
+import { deadLetterTopic, type Topics } from '../contracts/topics.ts'
 import { describeError, SightlineError } from '../service/errors.ts'
 import { failed, type Outcome, type Stage } from './stage.ts'
 
@@ -16,7 +16,22 @@ export interface BatchReport {
   readonly skipped: Readonly<Record<string, number>>
 }
 
-export interface StageOptions<In, Out> {
+/** What every stage runs on, passed in by the process that composes it. */
+export interface StageRuntime {
+  readonly bus: Bus
+  readonly topics: Topics
+  /** Consumer group; its instances share the partitions. */
+  readonly group: string
+  /** Most messages of a partition between two commits. */
+  readonly maxBatch: number
+  readonly report: (report: BatchReport) => void
+  /** ms since the epoch. */
+  readonly now: () => number
+}
+
+/** A stage between two topics. */
+export interface StageWiring<In, Out> {
+  readonly input: string
   readonly stage: Stage<In, Out>
   /** Throws a non-retryable SightlineError where the message can't be read. */
   readonly decode: (delivery: Delivery) => In
@@ -25,8 +40,6 @@ export interface StageOptions<In, Out> {
   readonly frameId: (delivery: Delivery) => string
   /** Why an output stands for a frame that was not computed; null where it was. */
   readonly skipped: (out: Out) => string | null
-  readonly report: (report: BatchReport) => void
-  readonly now: () => number
 }
 
 /** Headers that follow a frame through all topics. */
@@ -34,13 +47,20 @@ const carried = ['traceparent', 'tracestate'] as const
 export const frameIdHeader = 'frame-id'
 const maxReasonLength = 500
 
+/** Subscribes a stage to its input topic. */
+export function startStage<In, Out>(runtime: StageRuntime, wiring: StageWiring<In, Out>): Promise<Subscription> {
+  const { bus, group, maxBatch } = runtime
+  return bus.subscribe({ group, topic: wiring.input, maxBatch }, stageHandler(runtime, wiring))
+}
+
 /**
  * Makes the bus handler of a stage. It throws only where the world is bad; an unexpected error is tracked down by
  * processing the batch one by one, so that a single poisonous item becomes a dead letter and the others go on.
  */
-export function runStage<In, Out>(options: StageOptions<In, Out>): Handler {
-  const { stage, decode, encode, skipped, report, now } = options
-
+export function stageHandler<In, Out>(
+  { report, now }: Pick<StageRuntime, 'report' | 'now'>,
+  { stage, decode, encode, frameId, skipped }: Omit<StageWiring<In, Out>, 'input'>,
+): Handler {
   return async (batch, signal) => {
     const started = now()
     const outcomes = await processBatch(stage, decodeBatch(batch, decode), signal)
@@ -53,11 +73,11 @@ export function runStage<In, Out>(options: StageOptions<In, Out>): Handler {
         const reason = skipped(outcome.out)
         if (reason !== null) count(counts.skipped, reason)
         const publication = encode(outcome.out)
-        const headers = { ...carriedHeaders(delivery), [frameIdHeader]: options.frameId(delivery) }
+        const headers = { ...carriedHeaders(delivery), [frameIdHeader]: frameId(delivery) }
         publications.push({ ...publication, headers: { ...headers, ...publication.headers } })
       } else if (outcome.kind === 'failed') {
         count(counts.failed, outcome.error.code)
-        publications.push(deadLetter(stage.name, delivery, options.frameId(delivery), outcome.error, now()))
+        publications.push(deadLetter(stage.name, delivery, frameId(delivery), outcome.error, now()))
       } else {
         count(counts.dropped, outcome.reason)
       }
@@ -151,3 +171,6 @@ function carriedHeaders(delivery: Delivery): Headers {
 function count(counts: Record<string, number>, name: string): void {
   counts[name] = (counts[name] ?? 0) + 1
 }
+
+/** The frame id that the stage before put into a message's headers; its position where it did not. */
+export const carriedFrameId = (delivery: Delivery): string => delivery.headers[frameIdHeader] ?? positionText(delivery)

@@ -1,0 +1,90 @@
+/** From gallery hits to a decision for each box: candidates by item, threshold, unknown, and one answer per place. Pure. */
+import type { Box } from '@sightline/shared/contracts/messages.ts'
+import type { Candidate, RecognizedObject } from '@sightline/shared/contracts/recognition-event.ts'
+import type { Hit } from '@sightline/shared/gallery/gallery.ts'
+
+export interface DecideOptions {
+  /** Least cosine similarity of a recognition. */
+  readonly threshold: number
+  /** Thresholds of single labels, above or below the general one. */
+  readonly labelThresholds: ReadonlyMap<string, number>
+  /** Of two recognized boxes that overlap more than this (IoU), the one with the lower recognition score is dropped. */
+  readonly nmsIou: number
+  /** Candidates to report for each object. */
+  readonly candidates: number
+}
+
+/** A box with the most similar gallery pictures, best first. */
+export interface Match {
+  readonly box: Box
+  readonly hits: readonly Hit[]
+}
+
+/** An unknown box that shares more than this with a recognized one (of the smaller box) is a part of it, or the pile it stands in. */
+const coveredShare = 0.5
+
+/**
+ * The objects of one frame: recognized ones by score, then unknown ones by detection score.
+ *
+ * PP-ShiTuV2 lets recognized boxes suppress each other at IoU 0.05 and silently omits the rest. Here an unknown box
+ * stays in the answer as `item: null`, unless a recognized box covers the same place. An unrecognized whole frame is
+ * no object: it was only a guess that the frame shows one thing.
+ */
+export function decide(matches: readonly Match[], options: DecideOptions): RecognizedObject[] {
+  const judged = matches.map((match) => judge(match, options))
+  const recognized = judged.filter(({ object }) => object.item !== null)
+  const unknown = judged.filter(({ object, box }) => object.item === null && !box.wholeFrame)
+  recognized.sort((a, b) => b.object.score - a.object.score)
+  unknown.sort((a, b) => b.box.score - a.box.score)
+  const kept: Judged[] = []
+  for (const one of recognized) {
+    if (kept.every((other) => iou(one.box, other.box) <= options.nmsIou)) kept.push(one)
+  }
+  const apart = unknown.filter((one) => kept.every((other) => sharedOfSmaller(one.box, other.box) <= coveredShare))
+  return [...kept, ...apart].map(({ object }) => object)
+}
+
+/** The best score of each item, best first: an item enrolled with many pictures is still one candidate. */
+export function candidatesOf(hits: readonly Hit[], most: number): Candidate[] {
+  const byItem = new Map<string, Candidate>()
+  for (const { item, label, score } of hits) {
+    const known = byItem.get(item)
+    if (known === undefined || score > known.score) byItem.set(item, { item, label, score })
+  }
+  return [...byItem.values()].sort((a, b) => b.score - a.score).slice(0, most)
+}
+
+/** Intersection over union of two boxes, 0..1. */
+export function iou(a: Box, b: Box): number {
+  const shared = intersection(a, b)
+  return shared === 0 ? 0 : shared / (area(a) + area(b) - shared)
+}
+
+interface Judged {
+  readonly box: Box
+  readonly object: RecognizedObject
+}
+
+function judge({ box, hits }: Match, options: DecideOptions): Judged {
+  const candidates = candidatesOf(hits, options.candidates)
+  const best = candidates[0]
+  const isKnown = best !== undefined && best.score >= (options.labelThresholds.get(best.label) ?? options.threshold)
+  return {
+    box,
+    object: {
+      box: [box.x1, box.y1, box.x2, box.y2],
+      detectionScore: box.score,
+      item: isKnown ? best.item : null,
+      label: isKnown ? best.label : null,
+      score: best?.score ?? 0,
+      candidates,
+    },
+  }
+}
+
+const sharedOfSmaller = (a: Box, b: Box): number => intersection(a, b) / Math.max(Math.min(area(a), area(b)), 1e-9)
+
+const intersection = (a: Box, b: Box): number =>
+  Math.max(Math.min(a.x2, b.x2) - Math.max(a.x1, b.x1), 0) * Math.max(Math.min(a.y2, b.y2) - Math.max(a.y1, b.y1), 0)
+
+const area = (box: Box): number => (box.x2 - box.x1) * (box.y2 - box.y1)
