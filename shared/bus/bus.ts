@@ -6,9 +6,9 @@ export type Headers = Readonly<Record<string, string>>
 /** A message to publish. */
 export interface Publication {
   readonly topic: string
-  /** Messages with the same key keep their order (same partition). */
+  /** Messages with the same key keep their order (same partition). An empty key is none: such messages go to any partition. */
   readonly key: string
-  /** Null is a tombstone: it removes the key from a compacted topic. */
+  /** Null is a tombstone: it removes the key from a compacted topic. Bytes given to a bus, or got from it, must not be changed or transferred. */
   readonly value: Uint8Array | null
   readonly headers: Headers
 }
@@ -27,6 +27,8 @@ export interface SubscribeOptions {
   readonly topic: string
   /** Most messages in one handler call. */
   readonly maxBatch: number
+  /** Where a group starts that has committed nothing yet: at the oldest message kept, or at what comes from now on. @default 'oldest' */
+  readonly from?: 'oldest' | 'newest'
 }
 
 /**

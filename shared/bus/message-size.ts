@@ -1,0 +1,32 @@
+/** The largest message a bus takes: checked before anything is sent, so that the refusal names the message and the way out. */
+import { SightlineError } from '../service/errors.ts'
+import type { Publication } from './bus.ts'
+
+/** What `max.message.bytes` of the frames topic allows, in bytes. */
+export const defaultMaxMessageBytes = 8 * 1024 * 1024
+
+/** Kafka counts the record batch around a single message (61 bytes) and the record's own lengths and attributes; rounded up. */
+const framing = 128
+const perHeader = 10
+
+/** Bytes of a message as a broker counts them, at most `framing` too many. */
+export function messageBytes(message: Pick<Publication, 'key' | 'value' | 'headers'>): number {
+  let bytes = framing + Buffer.byteLength(message.key) + (message.value?.byteLength ?? 0)
+  for (const [name, value] of Object.entries(message.headers)) {
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(value) + perHeader
+  }
+  return bytes
+}
+
+/** Throws BUS_MESSAGE_TOO_LARGE where a message is over `limit` bytes. */
+export function assertMessageSize(message: Publication, limit: number): void {
+  const bytes = messageBytes(message)
+  if (bytes <= limit) return
+  throw new SightlineError(
+    'BUS_MESSAGE_TOO_LARGE',
+    `publishing to ${message.topic}: the message with key "${message.key}" is ${mebibytes(bytes)}, the limit is ${mebibytes(limit)}; ` +
+      'send a smaller picture, or raise max.message.bytes of the topic and the limit of this process together',
+  )
+}
+
+const mebibytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(2)} MiB`
