@@ -1,0 +1,73 @@
+"""A backbone with the head that makes it an embedder: pooling, projection, BNNeck."""
+
+import torch
+from torch import Tensor, nn
+
+from .efficientnet_lite import FEATURES, EfficientNetLite0
+
+DIMENSION = 512
+
+
+class GeM(nn.Module):
+    """Generalized-mean pooling, [N, C, H, W] not negative to [N, C]: p = 1 is the mean, p to infinity the maximum.
+
+    Radenovic, Tolias, Chum, "Fine-tuning CNN Image Retrieval with No Human Annotation" (arXiv:1711.02512), eq. 3.
+    """
+
+    def __init__(self, p: float, epsilon: float = 1e-6) -> None:
+        super().__init__()
+        self.p = p
+        self.epsilon = epsilon
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clamp(min=self.epsilon).pow(self.p).mean(dim=(2, 3)).pow(1 / self.p)
+
+
+class BNNeck(nn.BatchNorm1d):
+    """BatchNorm over the embedding whose bias stays at zero (Luo et al., arXiv:1903.07071)."""
+
+    def __init__(self, dimension: int) -> None:
+        super().__init__(dimension)
+        self.bias.requires_grad_(False)
+
+
+class LiteEmbedder(nn.Module):
+    """EfficientNet-Lite0, GeM, projection, BNNeck: [N, 3, H, W] to [N, 512], not L2-normalized."""
+
+    def __init__(self, gem: float = 3.0, dimension: int = DIMENSION) -> None:
+        super().__init__()
+        self.backbone = EfficientNetLite0()
+        self.pool = GeM(gem)
+        self.projection = nn.Linear(FEATURES, dimension)
+        self.neck = BNNeck(dimension)
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """The features before the projection, [N, 1280]."""
+        return self.pool(self.backbone(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.neck(self.projection(self.pooled(x)))
+
+
+@torch.no_grad()
+def start_as_pca(model: LiteEmbedder, features: Tensor, whitening: float) -> None:
+    """Sets the head so that the embedding is the PCA of `features` [M, 1280], in place.
+
+    Training then starts from the frozen network's own similarities instead of a random projection of them.
+    `whitening` 0 leaves the components' variances as they are, 1 makes them equal (Jégou and Chum, ECCV 2012).
+    """
+    mean = features.mean(dim=0)
+    covariance = torch.cov((features - mean).T.double())
+    values, vectors = torch.linalg.eigh(covariance)
+    order = values.argsort(descending=True)[: model.projection.out_features]
+    spread = values[order].clamp(min=1e-12).pow(-whitening / 2).unsqueeze(1)
+    spread = spread / spread.mean()
+    rows = (spread * vectors[:, order].T).float()
+    model.projection.weight.copy_(rows)
+    model.projection.bias.copy_(-rows @ mean)
+    # Every component keeps its own scale: only a common factor brings the mean variance to one.
+    projected = (features - mean) @ rows.T
+    model.neck.reset_parameters()
+    model.neck.running_mean.zero_()
+    model.neck.running_var.copy_(projected.var(dim=0))
+    model.neck.weight.copy_(projected.std(dim=0) / projected.std(dim=0).pow(2).mean().sqrt())

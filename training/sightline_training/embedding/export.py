@@ -1,0 +1,71 @@
+"""Writes an embedder as a model folder: ONNX with a dynamic batch, checked against PyTorch, and its manifest."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import nn
+
+from ..manifest import canary_pattern, input_contract, normalized, set_default, write_manifest
+from .metrics import l2_normalized
+
+OPSET = 17
+# PyTorch and onnxruntime sum in different orders; on L2-normalized outputs that stays far below this.
+TOLERANCE = 1e-5
+
+
+class ExportError(Exception):
+    """The exported graph does not say what the network says."""
+
+
+def export_onnx(model: nn.Module, size: int, path: Path) -> None:
+    """Writes model ([N, 3, size, size] to [N, 512]) with inputs `image`, outputs `embedding` and a dynamic batch.
+
+    Raises ExportError where onnxruntime's L2-normalized answer differs from PyTorch's by more than TOLERANCE, at a
+    batch of 1 or of 3.
+    """
+    model.eval()
+    example = torch.from_numpy(normalized(canary_pattern(size, size)[None])).repeat(2, 1, 1, 1)
+    torch.onnx.export(
+        model, (example,), str(path), input_names=["image"], output_names=["embedding"], opset_version=OPSET,
+        dynamic_axes={"image": {0: "batch"}, "embedding": {0: "batch"}}, dynamo=False,
+    )
+    onnx.checker.check_model(str(path), full_check=True)
+    for batch in (1, 3):
+        pixels = np.random.default_rng(batch).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
+        image = normalized(pixels)
+        with torch.inference_mode():
+            expected = l2_normalized(model(torch.from_numpy(image)).numpy())
+        worst = float(np.abs(expected - l2_normalized(run_onnx(path, image))).max())
+        if worst > TOLERANCE:
+            raise ExportError(f"{path}: onnxruntime differs from PyTorch by {worst:.2e} at a batch of {batch}")
+
+
+def run_onnx(path: Path, image: np.ndarray) -> np.ndarray:
+    """Runs an exported embedder on the CPU: float32 [N, 3, size, size] to [N, 512]."""
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return session.run(["embedding"], {"image": image})[0]
+
+
+def write_model_folder(
+    model: nn.Module, size: int, folder: Path, threshold: float, provenance: dict[str, Any], metrics: dict[str, Any]
+) -> None:
+    """Exports into folder/ and makes it the default embedder of the models folder around it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "model.onnx"
+    export_onnx(model, size, path)
+    canary = l2_normalized(run_onnx(path, normalized(canary_pattern(size, size)[None])))[0]
+    write_manifest(folder, {
+        "task": "embedder",
+        "input": input_contract(size, "linear"),
+        "output": {"kind": "embedding", "name": "embedding", "dimension": len(canary), "normalized": False},
+        "defaults": {"scoreThreshold": threshold},
+        "canary": {"embedding": [round(float(v), 5) for v in canary], "minCosine": 0.999},
+        "provenance": provenance,
+        "metrics": metrics,
+    })
+    set_default(folder.parent, "embedder", folder.name)
