@@ -1,0 +1,95 @@
+/** The `sightline` command line: finds the command, runs it, and ends with 0 (done), 1 (failed) or 2 (wrong usage). */
+import process from 'node:process'
+import { describeError, SightlineError } from '@sightline/shared/service/errors.ts'
+import { type Command, parseCommandLine, type Terminal, usageError } from './command.ts'
+import { evalCommand } from './commands/eval.ts'
+import { galleryAddCommand, galleryBuildCommand } from './commands/gallery-build.ts'
+import { galleryListCommand, galleryRemoveCommand } from './commands/gallery-list.ts'
+import { modelsListCommand, modelsVerifyCommand } from './commands/models.ts'
+import { recognizeCommand } from './commands/recognize.ts'
+import { runCommand } from './commands/run.ts'
+
+const commands: readonly Command[] = [
+  recognizeCommand,
+  runCommand,
+  galleryBuildCommand,
+  galleryAddCommand,
+  galleryRemoveCommand,
+  galleryListCommand,
+  evalCommand,
+  modelsListCommand,
+  modelsVerifyCommand,
+]
+
+function overview(): string {
+  const width = Math.max(...commands.map(({ name }) => name.length))
+  return [
+    'sightline: what is in view, where, and which gallery item it is',
+    '',
+    'Usage: sightline COMMAND [OPTIONS]',
+    '',
+    ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
+    '',
+    'sightline COMMAND --help shows the options and an example.',
+  ].join('\n')
+}
+
+/** Finds the command whose words begin `words`; throws USAGE. */
+function findCommand(words: readonly string[]): { readonly command: Command; readonly rest: readonly string[] } {
+  for (const command of commands) {
+    const name = command.name.split(' ')
+    if (name.every((word, index) => words[index] === word)) return { command, rest: words.slice(name.length) }
+  }
+  const group = commands.filter(({ name }) => name.startsWith(`${words[0]} `)).map(({ name }) => name)
+  if (group.length > 0) throw usageError(`which one? ${group.map((name) => `sightline ${name}`).join(', ')}`)
+  throw usageError(`there is no command '${words[0]}'. See sightline --help`)
+}
+
+async function main(words: readonly string[], terminal: Terminal): Promise<number> {
+  if (words.length === 0 || words[0] === '--help' || words[0] === '-h' || words[0] === 'help') {
+    terminal.out(overview())
+    return words.length === 0 ? 2 : 0
+  }
+  const { command, rest } = findCommand(words)
+  const { values, positionals } = parseCommandLine(command, rest)
+  if (values['help'] === true) {
+    terminal.out(command.help)
+    return 0
+  }
+  return command.run(values, positionals, terminal)
+}
+
+/** The first signal asks the command to finish; a second one ends the process at once. */
+function stopOnSignal(): AbortSignal {
+  const controller = new AbortController()
+  for (const [signal, number] of [
+    ['SIGINT', 2],
+    ['SIGTERM', 15],
+  ] as const) {
+    process.on(signal, () => {
+      if (controller.signal.aborted) process.exit(128 + number)
+      controller.abort()
+    })
+  }
+  return controller.signal
+}
+
+/** A reader that goes away (`| head`) ends the output, not the program with a stack trace. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
+
+try {
+  process.exitCode = await main(process.argv.slice(2), {
+    out: (line) => process.stdout.write(`${line}\n`),
+    err: (line) => process.stderr.write(`${line}\n`),
+    isInteractive: process.stderr.isTTY === true,
+    stop: stopOnSignal(),
+  })
+} catch (error) {
+  const isUsage = error instanceof SightlineError && error.code === 'USAGE'
+  const isOurs = error instanceof SightlineError
+  process.stderr.write(`sightline: ${isOurs ? describeError(error) : error instanceof Error ? error.stack : error}\n`)
+  process.exitCode = isUsage ? 2 : 1
+}

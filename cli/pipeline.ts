@@ -1,0 +1,126 @@
+/** The whole pipeline in one process: the very stages of the three services, composed over the in-memory bus. */
+import { startDetector } from '@sightline/detector/service.ts'
+import { type DetectionOptions, detectionThreshold, openDetectorSession } from '@sightline/detector/session.ts'
+import { startEmbedder } from '@sightline/embedder/service.ts'
+import { openEmbedderSession } from '@sightline/embedder/session.ts'
+import { startMatcher } from '@sightline/matcher/service.ts'
+import type { Bus } from '@sightline/shared/bus/bus.ts'
+import { MemoryBus } from '@sightline/shared/bus/memory-bus.ts'
+import { type Topics, topicNames } from '@sightline/shared/contracts/topics.ts'
+import type { Gallery, GalleryEmbedder } from '@sightline/shared/gallery/gallery.ts'
+import { defaultCropCodec } from '@sightline/shared/imaging/crop-codec.ts'
+import { defaultImageLimits } from '@sightline/shared/imaging/decode.ts'
+import type { DetectorManifest, EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
+import { readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
+import { defaultWorkers } from '@sightline/shared/inference/workers.ts'
+import type { BatchReport } from '@sightline/shared/stage/run-stage.ts'
+
+export interface Models {
+  readonly detector: Model<DetectorManifest>
+  readonly embedder: Model<EmbedderManifest>
+}
+
+export const readModels = async (folder: string): Promise<Models> => ({
+  detector: await readDetector(folder),
+  embedder: await readEmbedder(folder),
+})
+
+/** What a gallery has to hold vectors of, to be searched with this embedder. */
+export const galleryEmbedder = ({ manifest }: Model<EmbedderManifest>): GalleryEmbedder => ({
+  name: manifest.name,
+  sha256: manifest.sha256,
+  dimension: manifest.output.dimension,
+})
+
+export interface RecognitionOptions {
+  readonly detectionThreshold?: number | undefined
+  readonly maxBoxes?: number | undefined
+  readonly wholeFrame?: DetectionOptions['wholeFrame'] | undefined
+  /** Recognition threshold; the embedder manifest's where not given. */
+  readonly threshold?: number | undefined
+  readonly labelThresholds?: ReadonlyMap<string, number> | undefined
+  readonly nmsIou?: number | undefined
+  readonly maxFrameAgeMs?: number | undefined
+}
+
+export interface PipelineOptions extends RecognitionOptions {
+  readonly models: Models
+  readonly gallery: Gallery
+  readonly report?: ((report: BatchReport) => void) | undefined
+}
+
+export interface Pipeline extends AsyncDisposable {
+  readonly bus: Bus
+  readonly topics: Topics
+  /** Rejects when a part of the pipeline can't go on. */
+  readonly closed: Promise<void>
+}
+
+/** Frames of a camera between two commits; enough to keep the workers busy while a batch ends. */
+const maxBatch = 16
+
+/** Frames held as pixels at one time. */
+const framesAtOnce = 8
+
+/** Disposing finishes the frames that are under way, stage by stage, then closes the sessions. The gallery stays open. */
+export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
+  const { models, gallery } = options
+  await using scope = new AsyncDisposableStack()
+  const topics = topicNames()
+  const bus = scope.use(new MemoryBus({ partitions: 8 }))
+  const detection: DetectionOptions = {
+    scoreThreshold: options.detectionThreshold,
+    maxBoxes: options.maxBoxes,
+    wholeFrame: options.wholeFrame ?? 'fallback',
+    crop: models.embedder.manifest.input,
+  }
+  const detector = scope.use(await openDetectorSession(models.detector, detection, defaultWorkers()))
+  const embedder = scope.use(await openEmbedderSession(models.embedder, defaultWorkers()))
+  const runtime = { bus, topics, maxBatch, report: options.report ?? (() => undefined), now: Date.now }
+
+  // Subscribed last stage first, disposed first stage first: what a stage hands on still finds its reader.
+  const matching = scope.use(
+    await startMatcher({
+      ...runtime,
+      group: 'matcher',
+      gallery,
+      threshold: options.threshold ?? models.embedder.manifest.defaults.scoreThreshold,
+      labelThresholds: options.labelThresholds ?? new Map(),
+      nmsIou: options.nmsIou ?? defaultNmsIou,
+      candidates: 5,
+    }),
+  )
+  const embedding = scope.use(
+    await startEmbedder({ ...runtime, group: 'embedder', session: embedder, model: modelInfo(models.embedder) }),
+  )
+  const detecting = scope.use(
+    await startDetector({
+      ...runtime,
+      group: 'detector',
+      session: detector,
+      model: modelInfo(models.detector),
+      detectionThreshold: detectionThreshold(models.detector, detection),
+      limits: defaultImageLimits,
+      cropCodec: defaultCropCodec,
+      maxFrameAgeMs: options.maxFrameAgeMs ?? null,
+      isDuplicate: () => Promise.resolve(false),
+      framesAtOnce,
+    }),
+  )
+  const closed = Promise.all([...[matching, embedding, detecting, detector, embedder].map((one) => one.closed)])
+  const owned = scope.move()
+  return {
+    bus,
+    topics,
+    closed: closed.then(() => undefined),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+/** PP-ShiTuV2's default: recognized boxes hardly overlap. */
+export const defaultNmsIou = 0.05
+
+const modelInfo = ({ manifest }: Model): { readonly name: string; readonly sha256: string } => ({
+  name: manifest.name,
+  sha256: manifest.sha256,
+})

@@ -1,0 +1,60 @@
+/** The options of recognition that several commands share, and the models and gallery they name. */
+import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
+import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
+import { bundledModels } from '@sightline/shared/inference/models-folder.ts'
+import { choice, number, requiredText, text, usageError, type Values } from './command.ts'
+import { galleryEmbedder, type Models, type RecognitionOptions, readModels } from './pipeline.ts'
+
+export const modelOptions = { models: { type: 'string' } } as const
+
+export const modelHelp = '  --models DIR            models folder (default: the models that come with Sightline)'
+
+export const recognitionOptions = {
+  ...modelOptions,
+  gallery: { type: 'string' },
+  threshold: { type: 'string' },
+  'label-threshold': { type: 'string', multiple: true },
+  'detection-threshold': { type: 'string' },
+  'max-boxes': { type: 'string' },
+  'whole-frame': { type: 'string' },
+  'nms-iou': { type: 'string' },
+} as const
+
+export const recognitionHelp = `  --gallery DIR           gallery folder made by 'sightline gallery build'
+  --threshold T           least similarity of a recognition, -1..1 (default: the embedder's)
+  --label-threshold L=T   another threshold for one label; may be repeated
+  --detection-threshold T least detection score, 0..1 (default: the detector's)
+  --max-boxes N           most boxes a picture (default: the detector's)
+  --whole-frame MODE      also look at the whole picture: always, fallback (when nothing was detected), never
+                          (default: fallback)
+  --nms-iou T             overlap (IoU) from which recognized boxes exclude each other, 0..1 (default: 0.05)
+${modelHelp}`
+
+export const modelsOf = (values: Values): Promise<Models> => readModels(text(values, 'models') ?? bundledModels)
+
+/** Opens the gallery named by --gallery for reading with the embedder in use. */
+export const galleryOf = (values: Values, models: Models): Promise<Gallery> =>
+  openGallery(requiredText(values, 'gallery'), galleryEmbedder(models.embedder))
+
+export const recognitionOf = (values: Values): RecognitionOptions => ({
+  threshold: number(values, 'threshold', { min: -1, max: 1 }),
+  labelThresholds: labelThresholds(values),
+  detectionThreshold: number(values, 'detection-threshold', { min: 0, max: 1 }),
+  maxBoxes: number(values, 'max-boxes', { min: 1, max: 1000, integer: true }),
+  wholeFrame: choice(values, 'whole-frame', ['always', 'fallback', 'never']),
+  nmsIou: number(values, 'nms-iou', { min: 0, max: 1 }),
+})
+
+function labelThresholds(values: Values): ReadonlyMap<string, number> {
+  const given = values['label-threshold']
+  const thresholds = new Map<string, number>()
+  for (const one of Array.isArray(given) ? given : []) {
+    const [, label, threshold] = /^(.+)=([^=]+)$/.exec(String(one)) ?? []
+    const parsed = Number(threshold)
+    if (label === undefined || !(parsed >= -1 && parsed <= 1)) {
+      throw usageError(`--label-threshold takes LABEL=T with T from -1 to 1, not '${one}'`)
+    }
+    thresholds.set(label, parsed)
+  }
+  return thresholds
+}

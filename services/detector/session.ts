@@ -1,0 +1,42 @@
+/** The detector network in its workers, with the options of detection. */
+import type { DetectorManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
+import { openOnnxSession, type WorkerOptions } from '@sightline/shared/inference/onnx-session.ts'
+import type { Session } from '@sightline/shared/inference/session.ts'
+import type { DetectContract, DetectInput, DetectOutput } from './detect-task.ts'
+
+/** What of the manifest's defaults a deployment may override, and when the whole frame stands in for a detection. */
+export interface DetectionOptions {
+  readonly scoreThreshold?: number | undefined
+  readonly maxBoxes?: number | undefined
+  readonly nmsIou?: number | undefined
+  readonly wholeFrame: DetectContract['options']['wholeFrame']
+  /** Pixels of a crop: the embedder's input size. */
+  readonly crop: { readonly width: number; readonly height: number }
+}
+
+/** The threshold that detection runs with: the given one, else the manifest's. */
+export const detectionThreshold = (model: Model<DetectorManifest>, options: DetectionOptions): number =>
+  options.scoreThreshold ?? model.manifest.defaults.scoreThreshold
+
+export function openDetectorSession(
+  model: Model<DetectorManifest>,
+  options: DetectionOptions,
+  workers: WorkerOptions,
+): Promise<Session<DetectInput, DetectOutput>> {
+  const { input, output, defaults, canary } = model.manifest
+  const contract: DetectContract = {
+    input,
+    output,
+    canary,
+    options: {
+      scoreThreshold: detectionThreshold(model, options),
+      maxBoxes: options.maxBoxes ?? defaults.maxBoxes,
+      nmsIou: options.nmsIou ?? defaults.nmsIou,
+      topPerLevel: defaults.topPerLevel,
+      wholeFrame: options.wholeFrame,
+      cropWidth: options.crop.width,
+      cropHeight: options.crop.height,
+    },
+  }
+  return openOnnxSession({ model, task: new URL('./detect-task.ts', import.meta.url), contract, ...workers })
+}

@@ -1,0 +1,14 @@
+/** The embedder network in its workers. */
+import type { EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
+import { openOnnxSession, type WorkerOptions } from '@sightline/shared/inference/onnx-session.ts'
+import type { Session } from '@sightline/shared/inference/session.ts'
+import type { EmbedContract, EmbedInput, EmbedOutput } from './embed-task.ts'
+
+export function openEmbedderSession(
+  model: Model<EmbedderManifest>,
+  workers: WorkerOptions,
+): Promise<Session<EmbedInput, EmbedOutput>> {
+  const { input, output, canary } = model.manifest
+  const contract: EmbedContract = { input, output, canary }
+  return openOnnxSession({ model, task: new URL('./embed-task.ts', import.meta.url), contract, ...workers })
+}

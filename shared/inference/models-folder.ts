@@ -1,0 +1,53 @@
+/** The folder of models: one folder a model, and index.json naming the pair in use. */
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+import { SightlineError } from '../service/errors.ts'
+import { type DetectorManifest, type EmbedderManifest, type Model, readModel } from './model-manifest.ts'
+
+/** The models that come with the project. */
+export const bundledModels: string = fileURLToPath(new URL('../../models/', import.meta.url))
+
+const indexSchema = z.object({ detector: z.string(), embedder: z.string() })
+
+/** The names of the models in use; throws MODEL_MISSING or MODEL_CONTRACT. */
+export async function readModelsIndex(folder: string): Promise<z.infer<typeof indexSchema>> {
+  const path = join(folder, 'index.json')
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new SightlineError('MODEL_MISSING', `${folder} is no models folder: ${path} can't be read`, { cause })
+  })
+  try {
+    return indexSchema.parse(JSON.parse(text))
+  } catch (cause) {
+    throw new SightlineError('MODEL_CONTRACT', `${path} does not name a detector and an embedder`, { cause })
+  }
+}
+
+/** The detector in use, or the one of the given name; its weights are checked. */
+export async function readDetector(folder: string, name?: string): Promise<Model<DetectorManifest>> {
+  const { manifest, path } = await readModel(join(folder, name ?? (await readModelsIndex(folder)).detector))
+  if (manifest.task !== 'detector') throw wrongTask(manifest.name, manifest.task, 'detector')
+  return { manifest, path }
+}
+
+/** The embedder in use, or the one of the given name; its weights are checked. */
+export async function readEmbedder(folder: string, name?: string): Promise<Model<EmbedderManifest>> {
+  const { manifest, path } = await readModel(join(folder, name ?? (await readModelsIndex(folder)).embedder))
+  if (manifest.task !== 'embedder') throw wrongTask(manifest.name, manifest.task, 'embedder')
+  return { manifest, path }
+}
+
+/** Names of the model folders, sorted; they are not checked. */
+export async function modelNames(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+    throw new SightlineError('MODEL_MISSING', `the models folder ${folder} can't be read`, { cause })
+  })
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort()
+}
+
+const wrongTask = (name: string, found: string, expected: string): SightlineError =>
+  new SightlineError('MODEL_CONTRACT', `${name} is a model of the kind '${found}', not '${expected}'`)
