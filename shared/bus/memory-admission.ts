@@ -12,7 +12,8 @@ interface Waiter {
   /** Logs that must have room; the caller's own input is never among them: it would wait for itself. */
   readonly needed: ReadonlySet<MemoryLog>
   readonly admit: () => void
-  readonly refuse: (reason: unknown) => void
+  /** Undefined for outputs of a handler: these hurry when their subscription closes. */
+  readonly refuse: ((reason: unknown) => void) | undefined
 }
 
 export interface AdmitOptions {
@@ -46,7 +47,7 @@ export class MemoryAdmission {
       this.#append(entries)
       resolve()
     }
-    const waiter = { entries, needed, admit, refuse: reject }
+    const waiter = { entries, needed, admit, refuse: options.hurry === undefined ? reject : undefined }
     this.#queue.push(waiter)
     const hurry = () => this.#admitNow(waiter)
     options.hurry?.addEventListener('abort', hurry, { once: true })
@@ -69,11 +70,11 @@ export class MemoryAdmission {
     }
   }
 
-  /** Turns all waiters away. */
+  /** Turns away who is not a handler's output. */
   close(reason: unknown): void {
-    const turnedAway = this.#queue
-    this.#queue = []
-    for (const waiter of turnedAway) waiter.refuse(reason)
+    const waiting = this.#queue
+    this.#queue = waiting.filter((waiter) => waiter.refuse === undefined)
+    for (const waiter of waiting) waiter.refuse?.(reason)
   }
 
   #admitNow(waiter: Waiter): void {

@@ -98,8 +98,8 @@ export class MemoryBus implements Bus {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()))
     this.#admission.close(closedError('publishing'))
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()))
   }
 
   #assertOpen(what: string): void {
