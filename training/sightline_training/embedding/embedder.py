@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from .efficientnet_lite import FEATURES, EfficientNetLite0
+from .efficientnet_lite import FEATURES, EfficientNetLite
 
 DIMENSION = 512
 
@@ -36,7 +36,7 @@ class LiteEmbedder(nn.Module):
 
     def __init__(self, gem: float = 3.0, dimension: int = DIMENSION) -> None:
         super().__init__()
-        self.backbone = EfficientNetLite0()
+        self.backbone = EfficientNetLite()
         self.pool = GeM(gem)
         self.projection = nn.Linear(FEATURES, dimension)
         self.neck = BNNeck(dimension)
@@ -49,25 +49,30 @@ class LiteEmbedder(nn.Module):
         return self.neck(self.projection(self.pooled(x)))
 
 
+def pca(features: Tensor, dimension: int, whitening: float) -> tuple[Tensor, Tensor]:
+    """(rows [dimension, C], mean [C]) such that (features - mean) @ rows.T are the principal components of [M, C].
+
+    `whitening` 0 leaves the components' variances as they are, 1 makes them equal (Jégou and Chum, ECCV 2012).
+    """
+    mean = features.mean(dim=0)
+    values, vectors = torch.linalg.eigh(torch.cov((features - mean).T.double()))
+    order = values.argsort(descending=True)[:dimension]
+    scale = values[order].clamp(min=1e-12).pow(-whitening / 2).unsqueeze(1)
+    return (scale / scale.mean() * vectors[:, order].T).float(), mean
+
+
 @torch.no_grad()
 def start_as_pca(model: LiteEmbedder, features: Tensor, whitening: float) -> None:
     """Sets the head so that the embedding is the PCA of `features` [M, 1280], in place.
 
     Training then starts from the frozen network's own similarities instead of a random projection of them.
-    `whitening` 0 leaves the components' variances as they are, 1 makes them equal (Jégou and Chum, ECCV 2012).
     """
-    mean = features.mean(dim=0)
-    covariance = torch.cov((features - mean).T.double())
-    values, vectors = torch.linalg.eigh(covariance)
-    order = values.argsort(descending=True)[: model.projection.out_features]
-    spread = values[order].clamp(min=1e-12).pow(-whitening / 2).unsqueeze(1)
-    spread = spread / spread.mean()
-    rows = (spread * vectors[:, order].T).float()
+    rows, mean = pca(features, model.projection.out_features, whitening)
     model.projection.weight.copy_(rows)
     model.projection.bias.copy_(-rows @ mean)
-    # Every component keeps its own scale: only a common factor brings the mean variance to one.
-    projected = (features - mean) @ rows.T
+    # The neck divides by each component's deviation; its weight brings that back, but for one common factor.
+    deviation = ((features - mean) @ rows.T).std(dim=0)
     model.neck.reset_parameters()
     model.neck.running_mean.zero_()
-    model.neck.running_var.copy_(projected.var(dim=0))
-    model.neck.weight.copy_(projected.std(dim=0) / projected.std(dim=0).pow(2).mean().sqrt())
+    model.neck.running_var.copy_(deviation.square())
+    model.neck.weight.copy_(deviation / deviation.square().mean().sqrt())

@@ -1,0 +1,81 @@
+"""The YAML of an embedder's training, checked field by field."""
+
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class ConfigError(Exception):
+    """The configuration is wrong; the message names the field."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What a run needs to know. Weights of losses are multipliers; `minutes` and `steps` end it, whichever is first."""
+
+    network: str  # "lite" (EfficientNet-Lite0) or "pplcnet_v2"
+    augmentation: str  # "camera" or "reference"
+    optimizer: str  # "adamw" or "momentum"
+    learning_rate: float
+    steps: int
+    labels_per_batch: int
+    pictures_per_label: int
+    sizes: list[int]
+    minutes: float = float("inf")
+    warmup_steps: int = 0
+    weight_decay: float = 0.0
+    head_rate: float = 1.0  # learning-rate multiplier of the projection and the neck
+    classifier_rate: float = 1.0
+    freeze: int = 0  # that many first modules of the backbone (the stem, then blocks) keep their weights
+    frozen_statistics: bool = False  # BatchNorm keeps its running statistics
+    start_from_imagenet: bool = False
+    ema: float = 0.0
+    smoothing: float = 0.1
+    classification: float = 1.0
+    triplet: float = 1.0
+    distillation: float = 0.0
+    teacher_variant: int = 2
+    teacher_size: int = 192
+    groups: int = 0
+    dataset_weights: dict[str, float] = field(default_factory=dict)
+    quadrupled_labels: list[list[int]] = field(default_factory=list)  # inclusive ranges of integer labels
+    flipped: list[str] = field(default_factory=list)  # datasets whose pictures may be mirrored; "*" for all
+    evaluate_every: int = 500
+    evaluate_size: int = 224
+    checkpoint_minutes: float = 4.0
+    seed: int = 1
+    threads: int = 2
+    workers: int = 1
+
+
+_CHOICES = {
+    "network": ("lite", "pplcnet_v2"), "augmentation": ("camera", "reference"), "optimizer": ("adamw", "momentum"),
+}
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Reads a YAML file; raises ConfigError on an unknown, missing or mistyped field."""
+    raw = yaml.safe_load(path.read_text())
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path} must be a mapping of fields")
+    known = {f.name: f for f in fields(TrainConfig)}
+    unknown = sorted(set(raw) - set(known))
+    if unknown:
+        raise ConfigError(f"{path}: unknown field {', '.join(unknown)}; known are {', '.join(known)}")
+    missing = [n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING and n not in raw]
+    if missing:
+        raise ConfigError(f"{path}: missing field {', '.join(missing)}")
+    return TrainConfig(**{name: _checked(path, name, known[name].type, value) for name, value in raw.items()})
+
+
+def _checked(path: Path, name: str, kind: Any, value: Any) -> Any:
+    if name in _CHOICES and value not in _CHOICES[name]:
+        raise ConfigError(f"{path}: {name} must be one of {', '.join(_CHOICES[name])}, not {value!r}")
+    base = getattr(kind, "__origin__", kind)
+    if base is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, base) or (base is int and isinstance(value, bool)):
+        raise ConfigError(f"{path}: {name} must be {base.__name__}, not {value!r}")
+    return value

@@ -1,0 +1,48 @@
+"""The losses of the embedder's training: the reference's two, and the teacher's.
+
+Cross entropy with label smoothing is PyTorch's own (`label_smoothing=0.1`); the other two are here.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def triplet_angular_margin(
+    features: Tensor,
+    labels: Tensor,
+    margin: float = 0.5,
+    absolute: float = 0.1,
+    positive_floor: float = 0.8,
+    negative_ceiling: float = 0.4,
+) -> Tensor:
+    """TripletAngularMarginLoss of PP-ShiTuV2 over features [B, D] and labels [B] of a strict P x K batch, a scalar.
+
+    With s the cosine similarity, each anchor takes its least similar positive (s_p) and most similar negative (s_n):
+    mean of max(0, s_n + margin - s_p) + absolute * (max(0, floor - s_p) + max(0, s_n - ceiling)).
+    """
+    unit = F.normalize(features, dim=1)
+    similarity = unit @ unit.T
+    same = labels.unsqueeze(0) == labels.unsqueeze(1)
+    positive = similarity.masked_fill(~same, torch.inf).amin(dim=1)
+    negative = similarity.masked_fill(same, -torch.inf).amax(dim=1)
+    relative = F.relu(negative + margin - positive)
+    bounds = F.relu(positive_floor - positive) + F.relu(negative - negative_ceiling)
+    return (relative + absolute * bounds).mean()
+
+
+def similarity_distillation(features: Tensor, teacher: Tensor, labels: Tensor, temperature: float = 0.1) -> Tensor:
+    """How far the batch's similarities between different labels are from the teacher's, a scalar.
+
+    features [B, D], teacher [B, T], labels [B]. For each anchor, its cosines with the pictures of other labels become
+    a distribution (softmax at `temperature`) under student and teacher; the loss is the mean Kullback-Leibler
+    divergence, as in Park et al., "Relational Knowledge Distillation" (arXiv:1904.05068), with a softmax.
+    """
+    same = labels.unsqueeze(0) == labels.unsqueeze(1)
+
+    def rows(vectors: Tensor) -> Tensor:
+        unit = F.normalize(vectors, dim=1)
+        # A finite mask: -inf would make 0 * inf in the divergence of the masked entries.
+        return F.log_softmax((unit @ unit.T / temperature).masked_fill(same, -1e4), dim=1)
+
+    return F.kl_div(rows(features), rows(teacher), reduction="batchmean", log_target=True)

@@ -1,0 +1,3 @@
+"""placeholder"""
+from torch import nn
+class PPLCNetV2Embedder(nn.Module): pass
