@@ -1,0 +1,28 @@
+"""`python -m sightline_training <command>`: the one entry to training, measuring and exporting."""
+
+import argparse
+import importlib
+import importlib.util
+import sys
+
+from .embedding.config import ConfigError
+from .embedding.export import ExportError
+from .embedding.pictures import LabelFileError
+
+
+def main() -> None:
+    """Runs one command; an error that its user can mend ends with its message alone."""
+    parser = argparse.ArgumentParser(prog="python -m sightline_training", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for package in ("embedding", "detection"):
+        if importlib.util.find_spec(f"sightline_training.{package}"):
+            importlib.import_module(f"sightline_training.{package}.commands").add_commands(commands)
+    options = parser.parse_args()
+    try:
+        options.command(options)
+    except (ConfigError, ExportError, LabelFileError) as error:
+        sys.exit(f"sightline_training: {error}")
+
+
+if __name__ == "__main__":
+    main()
