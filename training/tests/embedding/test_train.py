@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -144,6 +145,11 @@ def test_an_exported_folder_says_what_the_network_says(network: str, tmp_path: P
     assert (manifest["output"]["dimension"], manifest["defaults"]["scoreThreshold"]) == (512, 0.4)
     assert manifest["bytes"] == (folder / "model.onnx").stat().st_size
     assert deployed(np.zeros((5, 64, 64, 3), np.uint8)).shape == (5, 512)
+    graph = onnx.load(folder / "model.onnx")
+    assert [(o.domain, o.version) for o in graph.opset_import] == [("", 17)]
+    assert not {"Pad", "BatchNormalization"} & {n.op_type for n in graph.graph.node}
+    # Exporters leave the source's paths in metadata.
+    assert str(CONFIGS.parent).encode() not in (folder / "model.onnx").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["general_lite", "pp_shitu_v2"])
