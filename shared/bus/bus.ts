@@ -48,6 +48,8 @@ export interface Subscription extends AsyncDisposable {
   readonly closed: Promise<void>
   /** Messages published but not yet committed by this group, in the partitions this subscription owns. */
   lag(): Promise<number>
+  /** When the oldest message that waits here was published, in ms since the epoch; null where none waits. */
+  oldest(): number | null
 }
 
 export interface Bus extends AsyncDisposable {

@@ -86,6 +86,7 @@ export class MemoryBus implements Bus {
     const subscription: Subscription = {
       closed,
       lag: async () => group.lag(member),
+      oldest: () => group.oldest(member),
       [Symbol.asyncDispose]: async () => {
         await leave()
         resolve()

@@ -76,6 +76,13 @@ export class MemoryGroup {
     return own.reduce((sum, { log, reader }) => sum + log.end - reader.committed, 0)
   }
 
+  /** Time of the oldest message not committed, in the partitions of this member. */
+  oldest(member: Member): number | null {
+    const own = this.#cursors.filter((cursor) => cursor.owner === member)
+    const times = own.flatMap(({ log, reader }) => log.read(reader.committed, 1).map(({ timestamp }) => timestamp))
+    return times.length === 0 ? null : Math.min(...times)
+  }
+
   wake(): void {
     for (const cursor of this.#cursors) void this.#work(cursor)
   }

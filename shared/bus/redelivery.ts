@@ -33,8 +33,11 @@ export function backoffMs(attempt: number, options: RedeliveryOptions): number {
 /** Whether the failed delivery number `attempt` of a batch was the last one. */
 export function isFatal(error: unknown, attempt: number, options: RedeliveryOptions): boolean {
   if (error instanceof SightlineError && error.retryable) return false
-  return attempt >= options.maxAttempts || (error instanceof SightlineError && error.code === 'BUS_NO_PROGRESS')
+  return attempt >= options.maxAttempts || isStuck(error)
 }
+
+/** The handler did not react to its abort; it may run on for ever. */
+export const isStuck = (error: unknown): boolean => error instanceof SightlineError && error.code === 'BUS_NO_PROGRESS'
 
 /** What `closed` rejects with after a fatal failure of a batch. */
 export function noProgress(batch: readonly Delivery[], group: string, attempt: number, cause: unknown): SightlineError {

@@ -1,0 +1,113 @@
+/** The bus on Apache Kafka: outputs and offsets in one transaction, so that a `read_committed` reader sees each frame's event once. */
+import { SightlineError } from '../service/errors.ts'
+import type { Bus, Handler, Publication, SubscribeOptions, Subscription } from './bus.ts'
+import { type BusLogger, silentLogger } from './bus-logger.ts'
+import { type KafkaAdmin, KafkaClients } from './kafka-client.ts'
+import { OffsetCommitter, TransactionalCommitter } from './kafka-committer.ts'
+import { kafkaError } from './kafka-errors.ts'
+import { type Compression, defaultKafkaTimes, type KafkaConnection, type KafkaTimes } from './kafka-options.ts'
+import { KafkaPublisher } from './kafka-publisher.ts'
+import { KafkaRouter } from './kafka-router.ts'
+import { KafkaSubscription } from './kafka-subscription.ts'
+import { defaultMaxMessageBytes } from './message-size.ts'
+import { defaultRedelivery, type RedeliveryOptions } from './redelivery.ts'
+
+export interface KafkaBusOptions extends KafkaConnection {
+  /**
+   * `at-least-once` saves the transaction (some 20 ms a batch); readers then see some outputs again after failures and
+   * rebalances, with the same ids. @default 'exactly-once'
+   */
+  readonly delivery?: 'exactly-once' | 'at-least-once'
+  /** By topic; what is read may be compressed in any way kafkajs knows (gzip) or zstd. @default 'none' */
+  readonly compression?: (topic: string) => Compression
+  /** `max.message.bytes` of the topics. @default 8 MiB */
+  readonly maxMessageBytes?: number
+  readonly redelivery?: Partial<RedeliveryOptions>
+  readonly times?: Partial<KafkaTimes>
+}
+
+export class KafkaBus implements Bus {
+  readonly #options: KafkaBusOptions
+  readonly #logger: BusLogger
+  readonly #times: KafkaTimes
+  readonly #clients: KafkaClients
+  readonly #router: KafkaRouter
+  readonly #publisher: KafkaPublisher
+  readonly #compression: (topic: string) => Compression
+  readonly #subscriptions = new Set<KafkaSubscription>()
+  #admin: Promise<KafkaAdmin> | undefined
+  #closing: Promise<void> | undefined
+
+  /** Connects at the first use. */
+  constructor(options: KafkaBusOptions) {
+    this.#options = options
+    this.#logger = options.logger ?? silentLogger
+    this.#times = { ...defaultKafkaTimes, ...options.times }
+    this.#compression = options.compression ?? (() => 'none')
+    this.#clients = new KafkaClients(options, this.#times)
+    this.#router = new KafkaRouter(this.#getAdmin, options.maxMessageBytes ?? defaultMaxMessageBytes)
+    this.#publisher = new KafkaPublisher(this.#clients, this.#router, this.#compression, this.#times.publishTimeoutMs)
+  }
+
+  async publish(messages: readonly Publication[]): Promise<void> {
+    this.#assertOpen('publishing')
+    await this.#publisher.publish(messages)
+  }
+
+  async subscribe(options: SubscribeOptions, handler: Handler): Promise<Subscription> {
+    this.#assertOpen(`subscribing to ${options.topic}`)
+    await this.#router.partitions(options.topic)
+    const subscription = new KafkaSubscription(options, handler, {
+      clients: this.#clients,
+      admin: this.#getAdmin,
+      times: this.#times,
+      redelivery: { ...defaultRedelivery, ...this.#options.redelivery },
+      logger: this.#logger,
+      committer: (input, consumer) =>
+        this.#options.delivery === 'at-least-once'
+          ? new OffsetCommitter(input, this.#publisher, consumer)
+          : new TransactionalCommitter(input, {
+              clients: this.#clients,
+              admin: this.#getAdmin,
+              router: this.#router,
+              compression: this.#compression,
+              logger: this.#logger,
+            }),
+    })
+    this.#subscriptions.add(subscription)
+    await subscription.start()
+    return subscription
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close()
+    await this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()))
+    await this.#publisher[Symbol.asyncDispose]()
+    const admin = await this.#admin
+    await admin?.disconnect()
+  }
+
+  #assertOpen(what: string): void {
+    if (this.#closing !== undefined) throw new SightlineError('BUS_CLOSED', `${what}: the bus is closed`)
+  }
+
+  readonly #getAdmin = (): Promise<KafkaAdmin> => {
+    this.#admin ??= this.#connectAdmin()
+    return this.#admin
+  }
+
+  async #connectAdmin(): Promise<KafkaAdmin> {
+    const admin = this.#clients.admin()
+    try {
+      await admin.connect()
+      return admin
+    } catch (error) {
+      this.#admin = undefined
+      throw kafkaError(`connecting to ${this.#options.brokers.join(', ')}`, error)
+    }
+  }
+}

@@ -1,0 +1,61 @@
+/** Where messages go: knows the partition counts of topics, and refuses what no broker would take before anything is sent. */
+import { SightlineError } from '../service/errors.ts'
+import type { Publication } from './bus.ts'
+import type { KafkaAdmin } from './kafka-client.ts'
+import { isMissingTopic, kafkaError } from './kafka-errors.ts'
+import { type PartitionSend, toSends } from './kafka-messages.ts'
+import { assertMessageSize } from './message-size.ts'
+import { partitioner } from './partitioner.ts'
+
+/** As other Kafka clients have it: after this time, partitions added to a topic are used. */
+const metadataMaxAgeMs = 5 * 60_000
+
+interface KnownTopic {
+  readonly partitions: number
+  readonly expires: number
+}
+
+export class KafkaRouter {
+  readonly #admin: () => Promise<KafkaAdmin>
+  readonly #maxMessageBytes: number
+  readonly #partitionOf = partitioner()
+  readonly #topics = new Map<string, KnownTopic>()
+
+  constructor(admin: () => Promise<KafkaAdmin>, maxMessageBytes: number) {
+    this.#admin = admin
+    this.#maxMessageBytes = maxMessageBytes
+  }
+
+  /** @throws BUS_MESSAGE_TOO_LARGE */
+  assertSizes(messages: readonly Publication[]): void {
+    for (const message of messages) assertMessageSize(message, this.#maxMessageBytes)
+  }
+
+  /** @throws BUS_TOPIC_MISSING, BUS_UNAVAILABLE */
+  async route(messages: readonly Publication[]): Promise<readonly PartitionSend[]> {
+    for (const topic of new Set(messages.map((message) => message.topic))) await this.partitions(topic)
+    const partitionOf = ({ topic, key }: Publication) =>
+      this.#partitionOf(topic, key, this.#topics.get(topic)!.partitions)
+    return toSends(messages, partitionOf, this.#maxMessageBytes)
+  }
+
+  /** @throws BUS_TOPIC_MISSING, BUS_UNAVAILABLE */
+  async partitions(topic: string): Promise<number> {
+    const known = this.#topics.get(topic)
+    if (known !== undefined && known.expires > performance.now()) return known.partitions
+    const partitions = await this.#ask(topic)
+    this.#topics.set(topic, { partitions, expires: performance.now() + metadataMaxAgeMs })
+    return partitions
+  }
+
+  async #ask(topic: string): Promise<number> {
+    try {
+      const { topics } = await (await this.#admin()).fetchTopicMetadata({ topics: [topic] })
+      return topics[0]!.partitions.length
+    } catch (error) {
+      if (!isMissingTopic(error)) throw kafkaError(`looking up topic ${topic}`, error)
+      const advice = 'create the topics with `sightline topics create`'
+      throw new SightlineError('BUS_TOPIC_MISSING', `topic ${topic} does not exist; ${advice}`, { cause: error })
+    }
+  }
+}

@@ -1,0 +1,138 @@
+/** The topics a deployment needs: creates those that are missing and says how the others differ, without ever changing one. */
+import { SightlineError } from '../service/errors.ts'
+import { type KafkaAdmin, KafkaClients, topicResource } from './kafka-client.ts'
+import { isMissingTopic, kafkaError } from './kafka-errors.ts'
+import { defaultKafkaTimes, type KafkaConnection } from './kafka-options.ts'
+
+/** A topic as it should be. */
+export interface TopicSpec {
+  readonly name: string
+  readonly partitions: number
+  readonly replication: number
+  /** Settings that differ from the broker's defaults, as `{ 'max.message.bytes': '8388608' }`. */
+  readonly config: Readonly<Record<string, string>>
+}
+
+export interface TopicDifference {
+  /** `partitions`, `replication` or the name of a setting. */
+  readonly setting: string
+  readonly wanted: string
+  readonly found: string
+}
+
+export interface TopicReport {
+  readonly name: string
+  /** `created` only from `ensureTopics`. */
+  readonly state: 'missing' | 'created' | 'present'
+  /** Of a topic that was there already. Left as it is: more partitions would part a key's messages, and other settings may be meant. */
+  readonly differences: readonly TopicDifference[]
+}
+
+/** Creates what is missing. Two that do so at the same time are both right. */
+export async function ensureTopics(
+  connection: KafkaConnection,
+  specs: readonly TopicSpec[],
+): Promise<readonly TopicReport[]> {
+  return withAdmin(connection, async (admin) => {
+    const before = await reportTopics(admin, specs)
+    const missing = specs.filter((_, index) => before[index]!.state === 'missing')
+    if (missing.length === 0) return before
+    await admin.createTopics({
+      topics: missing.map(({ name, partitions, replication, config }) => ({
+        topic: name,
+        numPartitions: partitions,
+        replicationFactor: replication,
+        configEntries: Object.entries(config).map(([setting, value]) => ({ name: setting, value })),
+      })),
+    })
+    return before.map((report) => (report.state === 'missing' ? { ...report, state: 'created' as const } : report))
+  })
+}
+
+/** How the topics are, without changing any. */
+export async function describeTopics(
+  connection: KafkaConnection,
+  specs: readonly TopicSpec[],
+): Promise<readonly TopicReport[]> {
+  return withAdmin(connection, (admin) => reportTopics(admin, specs))
+}
+
+/**
+ * For a service's start and its readiness: the topics can be reached.
+ *
+ * @throws BUS_TOPIC_MISSING naming all that are missing and the command that makes them; BUS_UNAVAILABLE
+ */
+export async function assertTopics(connection: KafkaConnection, names: readonly string[]): Promise<void> {
+  await withAdmin(connection, async (admin) => {
+    const found = await Promise.all(names.map((name) => describe(admin, name)))
+    const missing = names.filter((_, index) => found[index] === null)
+    if (missing.length === 0) return
+    const verb = missing.length === 1 ? 'topic does' : 'topics do'
+    const message = `${verb} not exist: ${missing.join(', ')}; create them with \`sightline topics create\``
+    throw new SightlineError('BUS_TOPIC_MISSING', message)
+  })
+}
+
+interface FoundTopic {
+  readonly partitions: number
+  readonly replication: number
+}
+
+async function reportTopics(admin: KafkaAdmin, specs: readonly TopicSpec[]): Promise<readonly TopicReport[]> {
+  const found = await Promise.all(specs.map(({ name }) => describe(admin, name)))
+  const present = specs.filter((_, index) => found[index] !== null)
+  const configs = await readConfigs(admin, present)
+  return specs.map((spec, index): TopicReport => {
+    const topic = found[index]
+    if (topic === null || topic === undefined) return { name: spec.name, state: 'missing', differences: [] }
+    return { name: spec.name, state: 'present', differences: compare(spec, topic, configs.get(spec.name)!) }
+  })
+}
+
+async function describe(admin: KafkaAdmin, name: string): Promise<FoundTopic | null> {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [name] })
+    const { partitions } = topics[0]!
+    return { partitions: partitions.length, replication: partitions[0]!.replicas.length }
+  } catch (error) {
+    if (isMissingTopic(error)) return null
+    throw error
+  }
+}
+
+type Settings = ReadonlyMap<string, string>
+
+async function readConfigs(admin: KafkaAdmin, specs: readonly TopicSpec[]): Promise<ReadonlyMap<string, Settings>> {
+  if (specs.length === 0) return new Map()
+  const wanted = specs.map(({ name, config }) => ({ type: topicResource, name, configNames: Object.keys(config) }))
+  const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: wanted })
+  return new Map(
+    resources.map(({ resourceName, configEntries }) => [
+      resourceName,
+      new Map(configEntries.map(({ configName, configValue }) => [configName, configValue])),
+    ]),
+  )
+}
+
+function compare(spec: TopicSpec, found: FoundTopic, settings: Settings): readonly TopicDifference[] {
+  const rows: readonly TopicDifference[] = [
+    { setting: 'partitions', wanted: String(spec.partitions), found: String(found.partitions) },
+    { setting: 'replication', wanted: String(spec.replication), found: String(found.replication) },
+    ...Object.entries(spec.config).map(([setting, wanted]) => {
+      return { setting, wanted, found: settings.get(setting) ?? '' }
+    }),
+  ]
+  return rows.filter((row) => row.wanted !== row.found)
+}
+
+async function withAdmin<T>(connection: KafkaConnection, work: (admin: KafkaAdmin) => Promise<T>): Promise<T> {
+  const admin = new KafkaClients(connection, defaultKafkaTimes).admin()
+  try {
+    await admin.connect()
+    return await work(admin)
+  } catch (error) {
+    throw kafkaError(`managing topics on ${connection.brokers.join(', ')}`, error)
+  } finally {
+    await admin.disconnect()
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * The servers that integration tests need: one of each for the whole run, started when a test file first asks.
+ * A missing one skips its tests, which the end of the run says aloud; named in REQUIRE_SERVICES it fails them.
+ *
+ * ```ts
+ * const kafka = await requireService('kafka')
+ * describe.skipIf(kafka === undefined)('…', () => { … kafka!.brokers … })
+ * ```
+ */
+import { relative } from 'node:path'
+import { expect, inject } from 'vitest'
+
+export interface Services {
+  readonly kafka: { readonly brokers: readonly string[] }
+  /** The broker of the run where clients log in; absent where an outside broker is used. */
+  readonly 'kafka-sasl': { readonly brokers: readonly string[] }
+  /** Leave to start brokers of one's own (startKafkaBroker), to kill them. */
+  readonly 'kafka-process': Record<string, never>
+  readonly redis: { readonly url: string }
+  /** Leave to start servers of one's own (startRedisServer), to kill them. */
+  readonly 'redis-process': Record<string, never>
+}
+
+export type ServiceName = keyof Services
+
+/** What a test file asks of the run, and what it gets: see services-setup.ts. */
+export interface ServiceRequest {
+  readonly name: ServiceName
+  readonly file: string
+}
+export type ServiceAnswer = { readonly service: Services[ServiceName] } | { readonly missing: string }
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    servicesUrl: string
+  }
+}
+
+/** Undefined where the service is missing on this machine. */
+export async function requireService<Name extends ServiceName>(name: Name): Promise<Services[Name] | undefined> {
+  const file = relative(process.cwd(), expect.getState().testPath ?? '')
+  const response = await fetch(inject('servicesUrl'), { method: 'POST', body: JSON.stringify({ name, file }) })
+  if (!response.ok) throw new Error(await response.text())
+  const answer = (await response.json()) as ServiceAnswer
+  return 'missing' in answer ? undefined : (answer.service as Services[Name])
+}
