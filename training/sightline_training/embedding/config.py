@@ -31,6 +31,7 @@ class TrainConfig:
     freeze: int = 0  # that many first modules of the backbone (the stem, then blocks) keep their weights
     frozen_statistics: bool = False  # BatchNorm keeps its running statistics
     start_from_imagenet: bool = False
+    mixed_precision: bool = False  # bfloat16 where autocast allows it
     ema: float = 0.0
     smoothing: float = 0.1
     classification: float = 1.0

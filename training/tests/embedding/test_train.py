@@ -88,6 +88,22 @@ def test_a_killed_run_goes_on_from_its_checkpoint(made_set: tuple[Path, Path], t
     assert until(40) >= 19
 
 
+def test_two_processes_under_torchrun_train_one_network(made_set: tuple[Path, Path], tmp_path: Path) -> None:
+    config = tmp_path / "tiny.yaml"
+    config.write_text(
+        "{network: lite, augmentation: reference, optimizer: momentum, learning_rate: 0.001, steps: 3,"
+        " labels_per_batch: 3, pictures_per_label: 2, sizes: [32], workers: 0, threads: 1}"
+    )
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    # Without `--` torchrun takes `--run` for an abbreviation of one of its own options.
+    command += ["--module", "sightline_training", "--", "train", str(config), "--run", str(tmp_path / "run")]
+    command += ["--list", str(made_set[0]), "--root", str(made_set[1])]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    subprocess.run(command, check=True, cwd=CONFIGS.parent, env=environment, capture_output=True)
+    state = load_checkpoint(tmp_path / "run" / "checkpoint.pt")
+    assert state is not None and state["step"] == 3
+
+
 def test_a_checkpoint_that_was_cut_off_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     save_checkpoint(path, {"step": 1})

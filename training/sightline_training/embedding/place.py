@@ -1,0 +1,54 @@
+"""Where a process trains: alone on a CPU or GPU, or one of many under `torchrun`."""
+
+import os
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass(frozen=True)
+class Place:
+    """This process among `count`; number 0 writes the files."""
+
+    number: int
+    count: int
+    device: torch.device
+
+    def wrapped(self, student: nn.Module) -> nn.Module:
+        """The student with gradients averaged over all processes."""
+        if self.count == 1:
+            return student
+        return DistributedDataParallel(student, device_ids=[self.device.index] if self.device.index is not None else None)
+
+    def agreed(self, stop: bool) -> bool:
+        """Whether process 0 says stop: all leave the loop at the same step, or none would hear the others again."""
+        if self.count == 1:
+            return stop
+        said = torch.tensor([int(stop)], device=self.device)
+        torch.distributed.broadcast(said, src=0)
+        return bool(said.item())
+
+
+def place_of_process() -> Place:
+    """Reads the variables that torchrun sets and joins the others; without them, this process is alone."""
+    count, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
+    cuda = torch.cuda.is_available()
+    if cuda:
+        torch.cuda.set_device(local)
+    if count > 1 and not torch.distributed.is_initialized():
+        torch.distributed.init_process_group("nccl" if cuda else "gloo")
+    return Place(int(os.environ.get("RANK", "0")), count, torch.device("cuda", local) if cuda else torch.device("cpu"))
+
+
+class Student(nn.Module):
+    """The embedder and its training-only classifier in one forward pass, as gradient averaging needs them."""
+
+    def __init__(self, model: nn.Module, classifier: nn.Module) -> None:
+        super().__init__()
+        self.model, self.classifier = model, classifier
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.model(x)
+        return features, self.classifier(features)

@@ -1,0 +1,116 @@
+"""What a run begins with: the network, its optimizer and its teacher, new or from the last checkpoint."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import TrainConfig
+from .efficientnet_lite import load_imagenet
+from .embedder import LiteEmbedder, start_as_pca
+from .networks import Embedder, build_classifier, build_embedder, freeze, parameter_groups
+from .pictures import Picture
+from .teacher import teacher_features, teacher_targets
+from .training_state import Average, load_checkpoint, save_checkpoint
+
+Report = Callable[[str], None]
+
+# The classifier starts as the classes' mean embeddings at this length: its logits then spread like a cosine softmax's.
+CLASS_MEAN_LENGTH = 0.8
+START_PICTURES = 4
+START_SIZE = 160
+
+
+@dataclass
+class Run:
+    """Everything that a step changes."""
+
+    model: Embedder
+    classifier: nn.Linear
+    optimizer: torch.optim.Optimizer
+    average: Average | None
+    step: int = 0
+    seconds: float = 0.0
+
+    def state(self) -> dict[str, object]:
+        average = {"updates": self.average.updates, "state": self.average.state} if self.average else None
+        return {
+            "model": self.model.state_dict(), "classifier": self.classifier.state_dict(),
+            "optimizer": self.optimizer.state_dict(), "average": average, "step": self.step, "seconds": self.seconds,
+        }
+
+    def restore(self, state: dict) -> None:
+        self.model.load_state_dict(state["model"])
+        self.classifier.load_state_dict(state["classifier"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.average:
+            self.average.updates = state["average"]["updates"]
+            for name, value in state["average"]["state"].items():
+                self.average.state[name].copy_(value)
+        self.step, self.seconds = state["step"], state["seconds"]
+
+
+def start_run(
+    config: TrainConfig, pictures: Sequence[Picture], labels: Tensor, classes: int, folder: Path, device: torch.device,
+    report: Report,
+) -> Run:
+    """A new run, or the folder's last checkpoint."""
+    saved = load_checkpoint(folder / "checkpoint.pt")
+    model, classifier = build_embedder(config.network), build_classifier(classes)
+    if saved is None and config.start_from_imagenet:
+        _start_from_imagenet(model, classifier, config, pictures, labels, folder, report)
+        save_checkpoint(folder / "start.pt", model.state_dict())
+    model.to(device, memory_format=torch.channels_last)
+    classifier.to(device)
+    freeze(model, config)
+    groups = parameter_groups(model, classifier, config)
+    if config.optimizer == "adamw":
+        optimizer: torch.optim.Optimizer = torch.optim.AdamW(groups, lr=config.learning_rate)
+    else:
+        optimizer = torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9)
+    run = Run(model, classifier, optimizer, Average(model, config.ema) if config.ema else None)
+    if saved is not None:
+        run.restore(saved)
+    return run
+
+
+@torch.no_grad()
+def _start_from_imagenet(
+    model: Embedder, classifier: nn.Linear, config: TrainConfig, pictures: Sequence[Picture], labels: Tensor,
+    folder: Path, report: Report,
+) -> None:
+    """ImageNet's backbone, a PCA of its features as the head, the classes' mean embeddings as the classifier."""
+    if not isinstance(model, LiteEmbedder):
+        raise ValueError(f"there are no ImageNet weights for {config.network}")
+    load_imagenet(model.backbone)
+    seen = torch.zeros(len(classifier.weight), dtype=torch.int64)
+    chosen = []
+    for index in torch.randperm(len(labels), generator=torch.Generator().manual_seed(config.seed)).tolist():
+        if seen[labels[index]] < START_PICTURES:
+            seen[labels[index]] += 1
+            chosen.append(index)
+    total = len(chosen)
+    features = teacher_features(
+        [pictures[i] for i in chosen], 0, START_SIZE, folder / "start-features.npz",
+        lambda done: report(f"features to start from: {done} of {total}") if done % 1280 == 0 else None,
+    )
+    start_as_pca(model, features, whitening=0.5)
+    model.eval()
+    embeddings = F.normalize(model.neck(model.projection(features)), dim=1)
+    means = torch.zeros_like(classifier.weight).index_add_(0, labels[chosen], embeddings)
+    classifier.weight.copy_(CLASS_MEAN_LENGTH * F.normalize(means, dim=1))
+
+
+def teacher_of(config: TrainConfig, pictures: Sequence[Picture], folder: Path, report: Report) -> Tensor | None:
+    """The teacher's unit features of every picture, [N, 256], where the configuration asks for a teacher."""
+    if not config.distillation:
+        return None
+    cache = folder.parent / f"teacher-lite{config.teacher_variant}-{config.teacher_size}.npz"
+    features = teacher_features(
+        pictures, config.teacher_variant, config.teacher_size, cache,
+        lambda done: report(f"teacher: {done} of {len(pictures)} at most") if done % 1280 == 0 else None,
+    )
+    return teacherteacher_of(features)
