@@ -1,4 +1,4 @@
-"""The embedder's commands: train, evaluate, open-set, export, quantize."""
+"""The embedder's commands: merge, train, curves, evaluate, open-set, export, quantize."""
 
 import argparse
 import datetime
@@ -16,8 +16,10 @@ import torch
 from ..manifest import normalized
 from ..quantize import quantize
 from .config import load_config
+from .curves import draw_curves
 from .deployed import DeployedEmbedder
 from .export import write_model_folder
+from .merge import merge
 from .metrics import retrieval
 from .networks import build_embedder
 from .openset import open_set_curve, plot, split_open_set
@@ -39,6 +41,16 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     learn.add_argument("--run", type=Path, required=True, help="folder of checkpoints and curves")
     _list_arguments(learn)
     learn.set_defaults(command=_train)
+
+    shown = commands.add_parser("curves", help="draw a run's losses and validation as curves.png")
+    shown.add_argument("--run", type=Path, required=True)
+    shown.set_defaults(command=lambda options: _say(f"wrote {draw_curves(options.run)}"))
+
+    together = commands.add_parser("merge", help="build the reference's training list from its 17 public datasets")
+    together.add_argument("--root", type=Path, required=True, help="folder with one folder a dataset")
+    together.add_argument("--to", type=Path, required=True, help="label file to write")
+    together.add_argument("--skip", nargs="*", default=[], help="datasets to go without")
+    together.set_defaults(command=_merge)
 
     measure = commands.add_parser("evaluate", help="recall@1, recall@5 and mAP of a model folder")
     measure.add_argument("model", type=Path)
@@ -81,6 +93,10 @@ def _say(line: str) -> None:
 
 def _split(options: argparse.Namespace) -> tuple[list[Picture], list[Picture]]:
     return split_by_label(read_label_file(options.list, options.root, " "))
+
+
+def _merge(options: argparse.Namespace) -> None:
+    _say(f"wrote {options.to}: {merge(options.root, options.to, options.skip, _say)} pictures")
 
 
 def _train(options: argparse.Namespace) -> None:

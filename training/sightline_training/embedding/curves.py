@@ -1,0 +1,43 @@
+"""Draws a run's curves: losses, and the validation's means over datasets."""
+
+import csv
+from collections import defaultdict
+from pathlib import Path
+from statistics import fmean
+
+
+def draw_curves(run: Path) -> Path:
+    """Writes run/curves.png from run/losses.csv and run/validation.csv, and returns its path."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    with (run / "losses.csv").open(newline="") as file:
+        losses = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.6), dpi=100)
+    for name in ("classification", "triplet", "distillation"):
+        left.plot([row["step"] for row in losses], [row[name] for row in losses], label=name)
+    left.set_yscale("log")
+    left.set_title("losses")
+    for name, points in validation_means(run).items():
+        right.plot([step for step, _ in points], [value for _, value in points], marker=".", label=name)
+    right.set_title("held-out labels, mean over datasets")
+    for axes in (left, right):
+        axes.set_xlabel("step")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(run / "curves.png")
+    pyplot.close(figure)
+    return run / "curves.png"
+
+
+def validation_means(run: Path) -> dict[str, list[tuple[int, float]]]:
+    """{metric: [(step, mean over datasets)]} of run/validation.csv."""
+    values: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    with (run / "validation.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            for name in ("recall1", "map", "camera_recall1", "camera_map"):
+                values[name][int(row["step"])].append(float(row[name]))
+    return {name: [(step, fmean(v)) for step, v in sorted(steps.items())] for name, steps in values.items()}
