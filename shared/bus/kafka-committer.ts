@@ -131,6 +131,8 @@ export class OffsetCommitter implements Committer {
   readonly #input: InputPartition
   readonly #publisher: KafkaPublisher
   readonly #consumer: KafkaConsumer
+  /** Up to where outputs are published: a commit that is tried again does not publish again. */
+  #published = -1n
 
   constructor(input: InputPartition, publisher: KafkaPublisher, consumer: KafkaConsumer) {
     this.#input = input
@@ -144,7 +146,8 @@ export class OffsetCommitter implements Committer {
 
   async commit(outputs: readonly Publication[], next: bigint): Promise<void> {
     const { group, topic, partition } = this.#input
-    await this.#publisher.publish(outputs)
+    if (this.#published !== next) await this.#publisher.publish(outputs)
+    this.#published = next
     try {
       await this.#consumer.commitOffsets([{ topic, partition, offset: String(next) }])
     } catch (error) {

@@ -14,7 +14,7 @@ function kinds(error: unknown): ReadonlySet<string> {
 }
 
 const fencing = ['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'INVALID_PRODUCER_ID_MAPPING', 'UNKNOWN_PRODUCER_ID']
-const expulsion = ['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'FENCED_INSTANCE_ID', 'MEMBER_ID_REQUIRED']
+const expulsion = ['UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID', 'MEMBER_ID_REQUIRED']
 
 /** Another process has taken over the transactional id, and with it the partition. */
 export const isFenced = (error: unknown): boolean => has(error, fencing)
@@ -24,7 +24,7 @@ export const isExpelled = (error: unknown): boolean => has(error, expulsion)
 
 /** Members come or go; ours goes on with the next generation. */
 export const isRebalancing = (error: unknown): boolean =>
-  has(error, ['REBALANCE_IN_PROGRESS', 'NOT_COORDINATOR_FOR_GROUP'])
+  has(error, ['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'NOT_COORDINATOR_FOR_GROUP'])
 
 /** The transaction before this one is still being finished; a moment later it goes. */
 export const isConcurrent = (error: unknown): boolean => has(error, ['CONCURRENT_TRANSACTIONS'])

@@ -20,6 +20,8 @@ export interface PartitionPorts {
   /** How old a proof can be, in ms. */
   readonly proofAgeMs: number
   readonly setPaused: (paused: boolean) => void
+  /** An earlier turn of ours on the same partition, which may still be at work. */
+  readonly before: Promise<void>
   readonly fail: (error: unknown) => void
 }
 
@@ -68,11 +70,10 @@ export class KafkaPartition {
     this.#wake()
   }
 
-  /** The partition belongs to someone else now: whatever is at work is worthless. */
-  lose(): void {
+  /** The partition belongs to someone else now: whatever is at work is worthless. Resolves when it has ended. */
+  async lose(): Promise<void> {
     this.#lost.abort()
-    this.#stop.abort()
-    void this.#ports.committer[Symbol.asyncDispose]()
+    await this.drain()
   }
 
   /** Finishes and commits the batch at work, then stops. */
@@ -83,6 +84,7 @@ export class KafkaPartition {
   }
 
   async #run(): Promise<void> {
+    await this.#ports.before
     while (!this.#stop.signal.aborted) {
       if (this.#buffer.length === 0) {
         await this.#filled()

@@ -33,6 +33,8 @@ export class KafkaSubscription implements Subscription {
   readonly #ports: SubscriptionPorts
   readonly #consumer: KafkaConsumer
   readonly #partitions = new Map<number, KafkaPartition>()
+  /** Partitions that were taken away while something was at work. */
+  readonly #ending = new Map<number, Promise<void>>()
   /** First offset not fetched, transaction markers included, which no handler ever sees. */
   readonly #positions = new Map<number, bigint>()
   readonly #settle = Promise.withResolvers<void>()
@@ -120,6 +122,7 @@ export class KafkaSubscription implements Subscription {
     const { logger } = this.#ports
     // Still a member: what is at work can be committed.
     await Promise.all([...this.#partitions.values()].map((partition) => partition.drain()))
+    await Promise.all(this.#ending.values())
     const left = this.#consumer.disconnect().catch((error: unknown) => {
       logger.warn({ group: this.#options.group, err: error }, 'leaving the group failed, its session will run out')
     })
@@ -154,7 +157,7 @@ export class KafkaSubscription implements Subscription {
   }
 
   #lose(partition: number): void {
-    this.#partitions.get(partition)!.lose()
+    this.#ending.set(partition, this.#partitions.get(partition)!.lose())
     this.#partitions.delete(partition)
     this.#positions.delete(partition)
     this.#setPaused(partition, false)
@@ -185,6 +188,7 @@ export class KafkaSubscription implements Subscription {
       prove: () => this.#prove(),
       proofAgeMs: times.heartbeatIntervalMs,
       setPaused: (paused) => this.#setPaused(partition, paused),
+      before: this.#ending.get(partition) ?? Promise.resolve(),
       fail: (error) => this.#fail(error),
     })
   }

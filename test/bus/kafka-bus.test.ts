@@ -20,7 +20,7 @@ describe.skipIf(kafka === undefined)('on Kafka', () => {
           config: { 'max.message.bytes': String(8 * 1024 * 1024) },
         }))
         await ensureTopics(kafka!, specs)
-        return new KafkaBus({ ...kafka!, delivery, times: quickTimes, ...(redelivery && { redelivery }) })
+        return new KafkaBus({ ...kafka!, delivery, times: quickTimes, redelivery })
       },
     })
   }

@@ -6,7 +6,7 @@ import { Collector, clean, compare, forward, message, numbered } from './collect
 
 busContract({
   name: 'memory bus',
-  open: async ({ topics, redelivery }) => new MemoryBus({ topics, ...(redelivery && { redelivery }) }),
+  open: async ({ topics, redelivery }) => new MemoryBus({ topics, redelivery }),
 })
 
 /** Whether a promise is still open after all that can happen by itself has happened. */
