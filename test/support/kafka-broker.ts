@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { type Child, startChild } from './child.ts'
 import { freePorts } from './free-port.ts'
-import { kafkaJars } from './kafka-jars.ts'
+import { kafkaJars, type TestCertificate, testCertificate } from './kafka-jars.ts'
 
 const run = promisify(execFile)
 const logConfig = join(import.meta.dirname, 'kafka', 'log4j2.properties')
@@ -23,8 +23,10 @@ export interface KafkaBrokerOptions {
 export interface KafkaBroker extends AsyncDisposable {
   /** `host:port`, the same over all restarts. */
   readonly address: string
-  /** The same broker for clients that log in: user `sightline`, mechanisms PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512. */
-  readonly saslAddress: string
+  /** The same broker over TLS, for clients that log in: user `sightline`, PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. */
+  readonly secureAddress: string
+  /** The certificate of `secureAddress`, PEM. */
+  readonly ca: string
   /** Where the proxy on `proxyPort` forwards to; 0 without one. */
   readonly proxyTarget: number
   /** Ends the process at once, as a power cut of the process would. */
@@ -33,23 +35,24 @@ export interface KafkaBroker extends AsyncDisposable {
   start(): Promise<void>
 }
 
-/** The password of user `sightline` on `saslAddress`. */
-export const saslPassword = 'test-password-0815'
+/** The password of user `sightline` on `secureAddress`. */
+export const testPassword = 'test-password-0815'
 
 export async function startKafkaBroker({ proxyPort }: KafkaBrokerOptions = {}): Promise<KafkaBroker> {
   const jars = await kafkaJars()
+  const certificate = await testCertificate()
   const folder = await mkdtemp(join(tmpdir(), 'sightline-kafka-'))
-  const [port, saslPort, controllerPort, proxyTarget] = (await freePorts(4)) as [number, number, number, number]
+  const [port, securePort, controllerPort, proxyTarget] = (await freePorts(4)) as [number, number, number, number]
   const config = join(folder, 'server.properties')
   const listeners: readonly Listener[] = [
     { name: 'PLAINTEXT', port, advertised: port },
-    { name: 'SASL', port: saslPort, advertised: saslPort, protocol: 'SASL_PLAINTEXT' },
+    { name: 'SECURE', port: securePort, advertised: securePort, protocol: 'SASL_SSL' },
     ...(proxyPort === undefined ? [] : [{ name: 'PROXIED', port: proxyTarget, advertised: proxyPort }]),
   ]
-  await writeFile(config, serverProperties(folder, listeners, controllerPort))
+  await writeFile(config, serverProperties(folder, listeners, controllerPort, certificate))
   const scram = [256, 512].flatMap((bits) => [
     '--add-scram',
-    `SCRAM-SHA-${bits}=[name=sightline,password=${saslPassword}]`,
+    `SCRAM-SHA-${bits}=[name=sightline,password=${testPassword}]`,
   ])
   const classPath = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', `${jars}/*`]
   await run('java', [...classPath, 'kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', config, ...scram])
@@ -67,7 +70,8 @@ export async function startKafkaBroker({ proxyPort }: KafkaBrokerOptions = {}): 
   await start()
   return {
     address: `127.0.0.1:${port}`,
-    saslAddress: `127.0.0.1:${saslPort}`,
+    secureAddress: `127.0.0.1:${securePort}`,
+    ca: certificate.ca,
     proxyTarget: proxyPort === undefined ? 0 : proxyTarget,
     kill,
     start,
@@ -86,11 +90,16 @@ interface Listener {
 }
 
 /** Small and quick: short sessions, few internal partitions, no delay before a first rebalance. */
-function serverProperties(folder: string, clients: readonly Listener[], controllerPort: number): string {
+function serverProperties(
+  folder: string,
+  clients: readonly Listener[],
+  controllerPort: number,
+  tls: TestCertificate,
+): string {
   const at = (name: string, port: number) => `${name}://127.0.0.1:${port}`
   const protocols = clients.map(({ name, protocol }) => `${name}:${protocol ?? 'PLAINTEXT'}`)
   const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;'
-  const plain = `org.apache.kafka.common.security.plain.PlainLoginModule required user_sightline="${saslPassword}";`
+  const plain = `org.apache.kafka.common.security.plain.PlainLoginModule required user_sightline="${testPassword}";`
   const properties = {
     'process.roles': 'broker,controller',
     'node.id': 1,
@@ -101,9 +110,12 @@ function serverProperties(folder: string, clients: readonly Listener[], controll
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
     'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
-    'listener.name.sasl.plain.sasl.jaas.config': plain,
-    'listener.name.sasl.scram-sha-256.sasl.jaas.config': scram,
-    'listener.name.sasl.scram-sha-512.sasl.jaas.config': scram,
+    'listener.name.secure.plain.sasl.jaas.config': plain,
+    'listener.name.secure.scram-sha-256.sasl.jaas.config': scram,
+    'listener.name.secure.scram-sha-512.sasl.jaas.config': scram,
+    'listener.name.secure.ssl.keystore.location': tls.keyStore,
+    'listener.name.secure.ssl.keystore.password': tls.password,
+    'listener.name.secure.ssl.keystore.type': 'PKCS12',
     'log.dirs': join(folder, 'data'),
     'offsets.topic.replication.factor': 1,
     'offsets.topic.num.partitions': 4,

@@ -1,4 +1,4 @@
-/** The jars of a real Kafka broker, fetched from Maven once and kept in the repository's ignored cache folder. */
+/** What a real Kafka broker needs, fetched or made once and kept in the repository's ignored cache folder. */
 import { execFile } from 'node:child_process'
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,6 +14,28 @@ export async function kafkaMissing(): Promise<string | null> {
   const [java, maven] = await Promise.all([works('java', ['-version']), works('mvn', ['-version'])])
   if (!java) return 'no java on the PATH'
   return maven || (await isFetched(await jarsFolder())) ? null : 'no mvn on the PATH to fetch the broker'
+}
+
+/** A key store (PKCS #12) for a broker on 127.0.0.1, and its certificate for clients to trust. */
+export interface TestCertificate {
+  readonly keyStore: string
+  readonly password: string
+  readonly ca: string
+}
+
+/** Made once a machine by the Java keytool, valid for ten years and trusted by nobody but the tests. */
+export async function testCertificate(): Promise<TestCertificate> {
+  const folder = join(cache, 'tls')
+  const password = 'test-key-store'
+  const store = ['-alias', 'broker', '-keystore', join(folder, 'broker.p12'), '-storepass', password]
+  if (!(await filesOf(folder)).includes('ca.pem')) {
+    await mkdir(folder, { recursive: true })
+    await rm(join(folder, 'broker.p12'), { force: true })
+    const subject = ['-dname', 'CN=127.0.0.1', '-ext', 'san=ip:127.0.0.1', '-validity', '3650']
+    await run('keytool', ['-genkeypair', '-keyalg', 'EC', '-storetype', 'PKCS12', ...subject, ...store])
+    await run('keytool', ['-exportcert', '-rfc', '-file', join(folder, 'ca.pem'), ...store])
+  }
+  return { keyStore: join(folder, 'broker.p12'), password, ca: await readFile(join(folder, 'ca.pem'), 'utf8') }
 }
 
 /** The folder with the jars; the first call on a machine takes some 10 s and says so on stderr. */
@@ -37,8 +59,11 @@ async function jarsFolder(): Promise<string> {
   return join(cache, version![1]!)
 }
 
+/** None where there is no folder. */
+const filesOf = (folder: string): Promise<readonly string[]> => readdir(folder).catch(() => [])
+
 async function isFetched(folder: string): Promise<boolean> {
-  const files = await readdir(folder).catch(() => [])
+  const files = await filesOf(folder)
   return files.some((name) => name.startsWith('kafka_2.13-'))
 }
 

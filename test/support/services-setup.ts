@@ -75,8 +75,8 @@ async function provide(
   const missing = await kafkaMissing()
   if (missing !== null) return { missing }
   if (name === 'kafka-process') return found({})
-  const { address, saslAddress } = await broker()
-  return found({ brokers: [name === 'kafka' ? address : saslAddress] })
+  const { address, secureAddress, ca } = await broker()
+  return found(name === 'kafka' ? { brokers: [address] } : { brokers: [secureAddress], ca })
 }
 
 const found = (service: Services[ServiceName]): ServiceAnswer => ({ service })

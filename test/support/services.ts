@@ -12,8 +12,8 @@ import { expect, inject } from 'vitest'
 
 export interface Services {
   readonly kafka: { readonly brokers: readonly string[] }
-  /** The broker of the run where clients log in; absent where an outside broker is used. */
-  readonly 'kafka-sasl': { readonly brokers: readonly string[] }
+  /** The broker of the run over TLS with a log-in: user `sightline`, password testPassword. */
+  readonly 'kafka-secure': { readonly brokers: readonly string[]; readonly ca: string }
   /** Leave to start brokers of one's own (startKafkaBroker), to kill them. */
   readonly 'kafka-process': Record<string, never>
   readonly redis: { readonly url: string }
