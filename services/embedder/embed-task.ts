@@ -1,0 +1,90 @@
+/** What the embedder's workers do: resize, run the network on the whole batch, scale each vector to unit length. */
+import type { Pixels } from '@sightline/shared/imaging/decode.ts'
+import { cropAndResize, wholeRect } from '@sightline/shared/imaging/resize.ts'
+import { normalizationTable, writePlanes } from '@sightline/shared/imaging/to-tensor.ts'
+import { canaryPattern } from '@sightline/shared/inference/canary-pattern.ts'
+import type { EmbedderManifest } from '@sightline/shared/inference/model-manifest.ts'
+import type { RunNetwork, Task } from '@sightline/shared/inference/session.ts'
+import { SightlineError } from '@sightline/shared/service/errors.ts'
+
+export interface EmbedContract {
+  readonly input: EmbedderManifest['input']
+  readonly output: EmbedderManifest['output']
+  readonly canary: EmbedderManifest['canary']
+}
+
+export interface EmbedInput {
+  readonly pixels: Pixels
+}
+
+/** L2-normalized. */
+export type EmbedOutput = Float32Array<ArrayBuffer>
+
+/** A shorter vector has no direction; the reference divides by its length anyway and answers NaN. */
+const epsilon = 1e-6
+
+export function createTask({ input, output, canary }: EmbedContract): Task<EmbedInput, EmbedOutput> {
+  const { width, height } = input
+  const table = normalizationTable(input)
+  const planes = 3 * width * height
+
+  /** One vector for each picture of the network's input size, in order. */
+  const embed = async (pictures: readonly Uint8Array[], run: RunNetwork): Promise<EmbedOutput[]> => {
+    const data = new Float32Array(pictures.length * planes)
+    for (const [index, rgb] of pictures.entries()) writePlanes(rgb, table, data, index * planes)
+    const found = await run({ [input.name]: { data, dims: [pictures.length, 3, height, width] } })
+    const vectors = found[output.name]!.data
+    return pictures.map((_, index) =>
+      normalize(vectors.slice(index * output.dimension, (index + 1) * output.dimension)),
+    )
+  }
+
+  return {
+    async process(batch, run) {
+      const outputs = await embed(
+        batch.map(({ pixels }) => atSize(pixels, input)),
+        run,
+      )
+      return { outputs, transfer: outputs.map(({ buffer }) => buffer) }
+    },
+
+    async checkCanary(run) {
+      const pattern = canaryPattern(width, height)
+      const [vector, other] = await embed([pattern, pattern.map((value) => 255 - value)], run)
+      const similarity = dot(vector!, Float32Array.from(canary.embedding))
+      if (!(similarity >= canary.minCosine)) {
+        throw canaryError(
+          `with a vector whose cosine to the recorded one is ${similarity.toFixed(4)}, not ${canary.minCosine}`,
+        )
+      }
+      if (dot(vector!, other!) > 0.9999) throw canaryError('with the same vector as its negative')
+    },
+  }
+}
+
+function atSize(pixels: Pixels, { width, height, interpolation }: EmbedContract['input']): Uint8Array {
+  if (pixels.width === width && pixels.height === height) return pixels.data
+  return cropAndResize(pixels, wholeRect(pixels), width, height, interpolation)
+}
+
+/** Scales to unit length in place; throws INFERENCE_FAILED for a vector without direction. */
+export function normalize(vector: EmbedOutput): EmbedOutput {
+  const length = Math.sqrt(dot(vector, vector))
+  if (!(length > epsilon && Number.isFinite(length))) {
+    throw new SightlineError('INFERENCE_FAILED', `the embedder answered with a vector of length ${length}`)
+  }
+  for (let index = 0; index < vector.length; index += 1) vector[index]! /= length
+  return vector
+}
+
+function dot(a: Float32Array, b: Float32Array): number {
+  let sum = 0
+  for (let index = 0; index < a.length; index += 1) sum += a[index]! * b[index]!
+  return sum
+}
+
+const canaryError = (what: string): SightlineError =>
+  new SightlineError(
+    'MODEL_CANARY',
+    `the embedder answers its canary ${what}: the weights, the runtime or the execution provider compute something else; run 'sightline models verify'`,
+  )

@@ -1,0 +1,24 @@
+/** How many workers a network gets on this machine. */
+import { availableParallelism } from 'node:os'
+
+export interface WorkerOptions {
+  /** Worker threads, each with a network session of its own. */
+  readonly workers: number
+  /** Threads that onnxruntime uses for one run. */
+  readonly threadsPerWorker: number
+  /** Most inputs in one run. @default 8 */
+  readonly maxBatch?: number
+  /** ms that an idle worker waits for a batch to fill up; 0 takes what is there. @default 0 */
+  readonly maxWaitMs?: number
+  /** Where the network runs; none is fallen back on silently. @default ['cpu'] */
+  readonly executionProviders?: readonly string[]
+}
+
+/**
+ * One worker a core, one thread each: independent runs scale better than threads inside one run, which wait for each
+ * other at every layer. More than 8 sessions of a network only cost memory.
+ */
+export function defaultWorkers(cores: number = availableParallelism()): WorkerOptions {
+  const workers = Math.min(Math.max(cores, 1), 8)
+  return { workers, threadsPerWorker: Math.max(Math.floor(cores / workers), 1) }
+}
