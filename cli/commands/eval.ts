@@ -1,0 +1,61 @@
+/** `sightline eval`: measures the embedder, the detector, or the whole pipeline on pictures whose truth is known. */
+import type { Command, Terminal, Values } from '../command.ts'
+import { flag, text, usageError } from '../command.ts'
+import { evaluateBoxes } from '../eval/evaluate-boxes.ts'
+import { evaluateRetrieval } from '../eval/evaluate-retrieval.ts'
+import { evaluateScenes } from '../eval/evaluate-scenes.ts'
+import { recognitionHelp, recognitionOptions } from '../recognition-flags.ts'
+
+export const evalCommand: Command = {
+  name: 'eval',
+  summary: 'measure the models on pictures whose truth is known',
+  help: `Usage: sightline eval --gallery-list FILE --query-list FILE --root DIR [OPTIONS]
+       sightline eval --boxes FILE.jsonl --root DIR [OPTIONS]
+       sightline eval --scenes FILE.jsonl --root DIR --gallery DIR [OPTIONS]
+
+The first measures the embedder on whole pictures: recall@1, recall@5 and mAP. The lists hold lines
+'path<TAB>label' or 'path label'. The second measures the detector: AP50, AP and recall@100, from lines
+{"image", "boxes": [[x1, y1, x2, y2] in 0..1], "ignore": […]}. The third measures the whole pipeline: which share of
+the named objects is found (IoU at least 0.5) and rightly named, from lines {"image", "complete": true,
+"objects": [{"label", "box"}]}; only complete scenes count wrong names.
+
+  --gallery-list FILE     pictures that are known
+  --query-list FILE       pictures to find among them
+  --boxes FILE            pictures with the boxes of their objects
+  --scenes FILE           pictures with named boxes
+  --root DIR              folder that the paths start from (default: .)
+  --json                  the result as one JSON line
+${recognitionHelp}
+
+Example: sightline eval --gallery-list gallery.txt --query-list queries.txt --root pictures/ --json`,
+  options: {
+    ...recognitionOptions,
+    'gallery-list': { type: 'string' },
+    'query-list': { type: 'string' },
+    boxes: { type: 'string' },
+    scenes: { type: 'string' },
+    root: { type: 'string' },
+    json: { type: 'boolean' },
+  },
+
+  async run(values, _positionals, terminal) {
+    const result = await measure(values, terminal)
+    if (flag(values, 'json')) terminal.out(JSON.stringify(result))
+    else for (const [name, value] of Object.entries(result)) terminal.out(`${name.padEnd(12)} ${readable(value)}`)
+    return 0
+  },
+}
+
+function measure(values: Values, terminal: Terminal): Promise<Readonly<Record<string, number>>> {
+  const root = text(values, 'root') ?? '.'
+  const boxes = text(values, 'boxes')
+  if (boxes !== undefined) return evaluateBoxes(boxes, root, values, terminal)
+  const scenes = text(values, 'scenes')
+  if (scenes !== undefined) return evaluateScenes(scenes, root, values, terminal)
+  const gallery = text(values, 'gallery-list')
+  const queries = text(values, 'query-list')
+  if (gallery !== undefined && queries !== undefined) return evaluateRetrieval(gallery, queries, root, values, terminal)
+  throw usageError('measure what? Give --gallery-list and --query-list, or --boxes, or --scenes')
+}
+
+const readable = (value: number): string => (Number.isInteger(value) ? String(value) : value.toFixed(4))
