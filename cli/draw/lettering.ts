@@ -1,6 +1,6 @@
 /** Text as vector outlines of a bundled typeface: every machine draws the same letters, whichever fonts it has, and no text reaches a markup parser. */
 import { readFileSync } from 'node:fs'
-import opentype, { type Font } from 'opentype.js'
+import opentype, { type Font, type Path } from 'opentype.js'
 
 export type Weight = 400 | 500 | 600 | 800 | 900
 
@@ -41,7 +41,7 @@ export function letter(text: string, size: number, weight: Weight, spacing = 0):
       continue
     }
     const glyph = found.charToGlyph(sign)
-    parts.push(glyph.getPath(x, 0, size).toPathData(2))
+    parts.push(pathData(glyph.getPath(x, 0, size)))
     x += ((glyph.advanceWidth ?? found.unitsPerEm) / found.unitsPerEm + spacing) * size
   }
   return { path: parts.join(''), width: Math.max(0, x - spacing * size) }
@@ -73,8 +73,9 @@ const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
 function signsOf(text: string): readonly string[] {
   const clean = text
     .normalize('NFC')
+    .replaceAll(/[\u200B\u200E\u200F\u2060-\u2064\u202A-\u202E\u2066-\u2069\uFEFF]/gu, '')
     .replaceAll(/\s+/gu, ' ')
-    .replaceAll(/[\p{Cc}\p{Cs}\u200B\u200E\u200F\u2060-\u2064\u202A-\u202E\u2066-\u2069\uFEFF]/gu, '')
+    .replaceAll(/[\p{Cc}\p{Cs}]/gu, '')
   return [...graphemes.segment(clean)].flatMap(({ segment }): readonly string[] => {
     if (isDrawable(segment)) return [segment]
     const plain = [...segment.normalize('NFKD').replaceAll(/\p{M}/gu, '')]
@@ -94,12 +95,24 @@ function glyphFont(sign: string, weight: Weight): Font | undefined {
   return undefined
 }
 
+/** The outline as path data; the library's own writer runs numbers together that round to minus nought. */
+function pathData({ commands }: Path): string {
+  const parts = commands.map((command) => {
+    if (command.type === 'Z') return 'Z'
+    const start = command.type === 'C' ? `${n(command.x1)} ${n(command.y1)} ${n(command.x2)} ${n(command.y2)} ` : ''
+    const control = command.type === 'Q' ? `${n(command.x1)} ${n(command.y1)} ` : start
+    return `${command.type}${control}${n(command.x)} ${n(command.y)}`
+  })
+  return parts.join('')
+}
+
 /** What stands for a sign the typeface lacks: the outline of a box, as wide as a letter. */
 function emptyBox(x: number, size: number): string {
   const [left, right, top, line] = [x + size * 0.08, x + size * 0.62, -size * capHeight, size * 0.07]
-  const n = (value: number): string => value.toFixed(2)
   return (
     `M${n(left)} 0H${n(right)}V${n(top)}H${n(left)}Z` +
     `M${n(left + line)} ${n(-line)}V${n(top + line)}H${n(right - line)}V${n(-line)}Z`
   )
 }
+
+const n = (value: number): string => value.toFixed(2)
