@@ -9,7 +9,7 @@ import { type Compression, defaultKafkaTimes, type KafkaConnection, type KafkaTi
 import { KafkaPublisher } from './kafka-publisher.ts'
 import { KafkaRouter } from './kafka-router.ts'
 import { KafkaSubscription } from './kafka-subscription.ts'
-import { defaultMaxMessageBytes } from './message-size.ts'
+import { defaultMessageLimit, type MessageLimit } from './message-size.ts'
 import { defaultRedelivery, type RedeliveryOptions } from './redelivery.ts'
 
 export interface KafkaBusOptions extends KafkaConnection {
@@ -20,8 +20,8 @@ export interface KafkaBusOptions extends KafkaConnection {
   readonly delivery?: 'exactly-once' | 'at-least-once'
   /** By topic; what is read may be compressed in any way kafkajs knows (gzip) or zstd. @default 'none' */
   readonly compression?: (topic: string) => Compression
-  /** `max.message.bytes` of the topics. @default 8 MiB */
-  readonly maxMessageBytes?: number
+  /** `max.message.bytes` by topic. @default 8 MiB */
+  readonly maxMessageBytes?: MessageLimit
   readonly redelivery?: Partial<RedeliveryOptions>
   readonly times?: Partial<KafkaTimes>
 }
@@ -45,7 +45,7 @@ export class KafkaBus implements Bus {
     this.#times = { ...defaultKafkaTimes, ...options.times }
     this.#compression = options.compression ?? (() => 'none')
     this.#clients = new KafkaClients(options, this.#times)
-    this.#router = new KafkaRouter(this.#getAdmin, options.maxMessageBytes ?? defaultMaxMessageBytes)
+    this.#router = new KafkaRouter(this.#getAdmin, options.maxMessageBytes ?? defaultMessageLimit)
     this.#publisher = new KafkaPublisher(this.#clients, this.#router, this.#compression, this.#times.publishTimeoutMs)
   }
 

@@ -1,7 +1,7 @@
 /** Between our messages and Kafka's records; pure. */
 import type { Delivery, Headers, Publication } from './bus.ts'
 import type { FetchedMessage, MessageHeaders, OutgoingMessage } from './kafka-client.ts'
-import { messageBytes } from './message-size.ts'
+import { type MessageLimit, messageBytes } from './message-size.ts'
 
 /** What one request carries: records of one partition, as one record batch. */
 export interface PartitionSend {
@@ -23,15 +23,15 @@ export function toDelivery(topic: string, partition: number, message: FetchedMes
 }
 
 /**
- * Orders messages into sends of one partition each, every one at most `maxBytes`.
+ * Orders messages into sends of one partition each, none larger than the topic's largest message.
  *
  * One partition a send: kafkajs repeats a whole send when one broker of several fails, and would double what the
- * others have already taken. `maxBytes`: a broker limits the record batch, and kafkajs makes one batch of a send.
+ * others have already taken. The size: a broker limits the record batch, and kafkajs makes one batch of a send.
  */
 export function toSends(
   messages: readonly Publication[],
   partitionOf: (message: Publication) => number,
-  maxBytes: number,
+  limitOf: MessageLimit,
 ): readonly PartitionSend[] {
   const sends: PartitionSend[] = []
   const open = new Map<string, { messages: OutgoingMessage[]; bytes: number }>()
@@ -40,7 +40,7 @@ export function toSends(
     const place = `${message.topic}/${partition}`
     const bytes = messageBytes(message)
     let current = open.get(place)
-    if (current === undefined || current.bytes + bytes > maxBytes) {
+    if (current === undefined || current.bytes + bytes > limitOf(message.topic)) {
       current = { messages: [], bytes: 0 }
       open.set(place, current)
       sends.push({ topic: message.topic, messages: current.messages })

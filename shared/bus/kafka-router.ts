@@ -4,7 +4,7 @@ import type { Publication } from './bus.ts'
 import type { KafkaAdmin } from './kafka-client.ts'
 import { isMissingTopic, kafkaError } from './kafka-errors.ts'
 import { type PartitionSend, toSends } from './kafka-messages.ts'
-import { assertMessageSize } from './message-size.ts'
+import { assertMessageSize, type MessageLimit } from './message-size.ts'
 import { partitioner } from './partitioner.ts'
 
 /** As other Kafka clients have it: after this time, partitions added to a topic are used. */
@@ -17,18 +17,18 @@ interface KnownTopic {
 
 export class KafkaRouter {
   readonly #admin: () => Promise<KafkaAdmin>
-  readonly #maxMessageBytes: number
+  readonly #limitOf: MessageLimit
   readonly #partitionOf = partitioner()
   readonly #topics = new Map<string, KnownTopic>()
 
-  constructor(admin: () => Promise<KafkaAdmin>, maxMessageBytes: number) {
+  constructor(admin: () => Promise<KafkaAdmin>, limitOf: MessageLimit) {
     this.#admin = admin
-    this.#maxMessageBytes = maxMessageBytes
+    this.#limitOf = limitOf
   }
 
   /** @throws BUS_MESSAGE_TOO_LARGE */
   assertSizes(messages: readonly Publication[]): void {
-    for (const message of messages) assertMessageSize(message, this.#maxMessageBytes)
+    for (const message of messages) assertMessageSize(message, this.#limitOf)
   }
 
   /** @throws BUS_TOPIC_MISSING, BUS_UNAVAILABLE */
@@ -36,7 +36,7 @@ export class KafkaRouter {
     for (const topic of new Set(messages.map((message) => message.topic))) await this.partitions(topic)
     const partitionOf = ({ topic, key }: Publication) =>
       this.#partitionOf(topic, key, this.#topics.get(topic)!.partitions)
-    return toSends(messages, partitionOf, this.#maxMessageBytes)
+    return toSends(messages, partitionOf, this.#limitOf)
   }
 
   /** @throws BUS_TOPIC_MISSING, BUS_UNAVAILABLE */

@@ -6,6 +6,7 @@ import type { BusLogger } from './bus-logger.ts'
 import type { FetchedBatch, KafkaAdmin, KafkaClients, KafkaConsumer } from './kafka-client.ts'
 import type { Committer, InputPartition } from './kafka-committer.ts'
 import { isExpelled, isRebalancing, kafkaError } from './kafka-errors.ts'
+import { groupLag } from './kafka-lag.ts'
 import { toDelivery } from './kafka-messages.ts'
 import type { KafkaTimes } from './kafka-options.ts'
 import { KafkaPartition } from './kafka-partition.ts'
@@ -84,22 +85,10 @@ export class KafkaSubscription implements Subscription {
     if (from === 'newest') await Promise.race([fetched.promise, this.closed])
   }
 
-  /** Exact at 0; above it, Kafka's transaction markers count too. */
   async lag(): Promise<number> {
     const { group, topic } = this.#options
-    const assigned = this.#assigned
-    if (assigned.length === 0) return 0
-    const admin = await this.#ports.admin()
-    const [committed] = await admin.fetchOffsets({ groupId: group, topics: [topic] })
-    const committedOf = new Map(committed!.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]))
-    let lag = 0n
-    for (const { partition, high, low } of await admin.fetchTopicOffsets(topic)) {
-      if (!assigned.includes(partition)) continue
-      const reached = this.#partitions.get(partition)?.oldest?.offset ?? this.#positions.get(partition)
-      const place = max(reached ?? -1n, committedOf.get(partition) ?? -1n, BigInt(low))
-      lag += max(0n, BigInt(high) - place)
-    }
-    return Number(lag)
+    const reached = new Map(this.#assigned.map((partition) => [partition, this.#reached(partition)]))
+    return groupLag(await this.#ports.admin(), group, topic, reached)
   }
 
   oldest(): number | null {
@@ -111,6 +100,11 @@ export class KafkaSubscription implements Subscription {
     this.#closing ??= this.#close()
     await this.#closing
     this.#settle.resolve()
+  }
+
+  /** First offset that is not done with, as far as known here. */
+  #reached(partition: number): bigint | undefined {
+    return this.#partitions.get(partition)?.oldest?.offset ?? this.#positions.get(partition)
   }
 
   get #doing(): string {
@@ -213,10 +207,4 @@ export class KafkaSubscription implements Subscription {
       this.#ports.logger.info({ topic: this.#options.topic, partition, err: error }, 'no group to pause in')
     }
   }
-}
-
-function max(...values: readonly bigint[]): bigint {
-  let most = values[0]!
-  for (const value of values) if (value > most) most = value
-  return most
 }

@@ -8,7 +8,7 @@ import { type BusLogger, silentLogger } from './bus-logger.ts'
 import { type Entry, MemoryAdmission } from './memory-admission.ts'
 import { type Member, MemoryGroup } from './memory-group.ts'
 import { MemoryLog, type Retention } from './memory-log.ts'
-import { assertMessageSize, defaultMaxMessageBytes } from './message-size.ts'
+import { assertMessageSize, defaultMessageLimit, type MessageLimit } from './message-size.ts'
 import { partitioner } from './partitioner.ts'
 import { defaultRedelivery, type RedeliveryOptions } from './redelivery.ts'
 
@@ -26,8 +26,8 @@ export interface MemoryBusOptions {
   readonly capacity?: number
   /** Kept per partition for groups that are absent or still to come; older messages are dropped. @default 1000 messages, 64 MiB */
   readonly retention?: Retention
-  /** @default 8 MiB */
-  readonly maxMessageBytes?: number
+  /** @default 8 MiB for every topic */
+  readonly maxMessageBytes?: MessageLimit
   readonly redelivery?: Partial<RedeliveryOptions>
   readonly logger?: BusLogger
   readonly now?: () => number
@@ -135,7 +135,7 @@ export class MemoryBus implements Bus {
 
   #address(messages: readonly Publication[]): readonly Entry[] {
     return messages.map((message) => {
-      assertMessageSize(message, this.#options.maxMessageBytes ?? defaultMaxMessageBytes)
+      assertMessageSize(message, this.#options.maxMessageBytes ?? defaultMessageLimit)
       const { logs } = this.#topic(message.topic)
       return { log: logs[this.#partitionOf(message.topic, message.key, logs.length)]!, message }
     })

@@ -2,8 +2,10 @@
 import { SightlineError } from '../service/errors.ts'
 import type { Publication } from './bus.ts'
 
-/** What `max.message.bytes` of the frames topic allows, in bytes. */
-export const defaultMaxMessageBytes = 8 * 1024 * 1024
+/** The largest message of a topic, in bytes: what `max.message.bytes` says there. */
+export type MessageLimit = (topic: string) => number
+
+export const defaultMessageLimit: MessageLimit = () => 8 * 1024 * 1024
 
 /** Kafka counts the record batch around a single message (61 bytes) and the record's own lengths and attributes; rounded up. */
 const framing = 128
@@ -18,9 +20,10 @@ export function messageBytes(message: Pick<Publication, 'key' | 'value' | 'heade
   return bytes
 }
 
-/** Throws BUS_MESSAGE_TOO_LARGE where a message is over `limit` bytes. */
-export function assertMessageSize(message: Publication, limit: number): void {
+/** Throws BUS_MESSAGE_TOO_LARGE where a message is over its topic's limit. */
+export function assertMessageSize(message: Publication, limitOf: MessageLimit): void {
   const bytes = messageBytes(message)
+  const limit = limitOf(message.topic)
   if (bytes <= limit) return
   throw new SightlineError(
     'BUS_MESSAGE_TOO_LARGE',
