@@ -11,7 +11,6 @@ import type { Gallery, GalleryEmbedder } from '@sightline/shared/gallery/gallery
 import { defaultCropCodec } from '@sightline/shared/imaging/crop-codec.ts'
 import { defaultImageLimits } from '@sightline/shared/imaging/decode.ts'
 import type { DetectorManifest, EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
-import { readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
 import { defaultWorkers } from '@sightline/shared/inference/workers.ts'
 import type { BatchReport } from '@sightline/shared/stage/run-stage.ts'
 
@@ -19,11 +18,6 @@ export interface Models {
   readonly detector: Model<DetectorManifest>
   readonly embedder: Model<EmbedderManifest>
 }
-
-export const readModels = async (folder: string): Promise<Models> => ({
-  detector: await readDetector(folder),
-  embedder: await readEmbedder(folder),
-})
 
 /** What a gallery has to hold vectors of, to be searched with this embedder. */
 export const galleryEmbedder = ({ manifest }: Model<EmbedderManifest>): GalleryEmbedder => ({

@@ -1,9 +1,10 @@
 /** The options of recognition that several commands share, and the models and gallery they name. */
 import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
 import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
-import { bundledModels } from '@sightline/shared/inference/models-folder.ts'
+import type { DetectorManifest, EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
+import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
 import { choice, number, requiredText, text, usageError, type Values } from './command.ts'
-import { galleryEmbedder, type Models, type RecognitionOptions, readModels } from './pipeline.ts'
+import { galleryEmbedder, type Models, type RecognitionOptions } from './pipeline.ts'
 
 export const modelOptions = { models: { type: 'string' } } as const
 
@@ -30,11 +31,20 @@ export const recognitionHelp = `  --gallery DIR           gallery folder made by
   --nms-iou T             overlap (IoU) from which recognized boxes exclude each other, 0..1 (default: 0.05)
 ${modelHelp}`
 
-export const modelsOf = (values: Values): Promise<Models> => readModels(text(values, 'models') ?? bundledModels)
+const modelsFolder = (values: Values): string => text(values, 'models') ?? bundledModels
+
+export const detectorOf = (values: Values): Promise<Model<DetectorManifest>> => readDetector(modelsFolder(values))
+
+export const embedderOf = (values: Values): Promise<Model<EmbedderManifest>> => readEmbedder(modelsFolder(values))
+
+export const modelsOf = async (values: Values): Promise<Models> => ({
+  detector: await detectorOf(values),
+  embedder: await embedderOf(values),
+})
 
 /** Opens the gallery named by --gallery for reading with the embedder in use. */
-export const galleryOf = (values: Values, models: Models): Promise<Gallery> =>
-  openGallery(requiredText(values, 'gallery'), galleryEmbedder(models.embedder))
+export const galleryOf = (values: Values, embedder: Model<EmbedderManifest>): Promise<Gallery> =>
+  openGallery(requiredText(values, 'gallery'), galleryEmbedder(embedder))
 
 export const recognitionOf = (values: Values): RecognitionOptions => ({
   threshold: number(values, 'threshold', { min: -1, max: 1 }),

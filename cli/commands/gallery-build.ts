@@ -7,7 +7,7 @@ import { type Command, flag, requiredText, type Terminal, text, type Values } fr
 import { enrol, type UnreadablePicture } from '../enrol.ts'
 import { type LabelProblem, readLabels } from '../label-file.ts'
 import { galleryEmbedder } from '../pipeline.ts'
-import { modelHelp, modelOptions, modelsOf } from '../recognition-flags.ts'
+import { embedderOf, modelHelp, modelOptions } from '../recognition-flags.ts'
 import { openProgress } from '../terminal/progress.ts'
 
 const options = {
@@ -58,7 +58,7 @@ Example: sightline gallery add --labels new-product.txt --root pictures/ --galle
 async function fillGallery(mode: 'build' | 'add', values: Values, terminal: Terminal): Promise<number> {
   const location = requiredText(values, 'gallery')
   const { pictures, problems } = await readLabels(requiredText(values, 'labels'), text(values, 'root') ?? '.')
-  const { embedder } = await modelsOf(values)
+  const embedder = await embedderOf(values)
   await using gallery = await openGallery(location, galleryEmbedder(embedder), mode === 'build' ? 'replace' : 'write')
   await using session = await openEmbedderSession(embedder, defaultWorkers())
   using progress = openProgress(terminal, 'enrolling', pictures.length)

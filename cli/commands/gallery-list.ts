@@ -3,7 +3,7 @@ import type { GallerySelection } from '@sightline/shared/gallery/gallery.ts'
 import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
 import { type Command, flag, requiredText, texts, usageError, type Values } from '../command.ts'
 import { galleryEmbedder } from '../pipeline.ts'
-import { galleryOf, modelHelp, modelOptions, modelsOf } from '../recognition-flags.ts'
+import { embedderOf, galleryOf, modelHelp, modelOptions } from '../recognition-flags.ts'
 
 const options = {
   ...modelOptions,
@@ -31,7 +31,7 @@ ${optionsHelp}
 Example: sightline gallery list --gallery products.gallery --json`,
   options,
   async run(values, _positionals, terminal) {
-    await using gallery = await galleryOf(values, await modelsOf(values))
+    await using gallery = await galleryOf(values, await embedderOf(values))
     for await (const { id, item, label, metadata } of gallery.list(selectionOf(values))) {
       terminal.out(flag(values, 'json') ? JSON.stringify({ id, item, label, metadata }) : `${id}\t${label}\t${item}`)
     }
@@ -53,7 +53,7 @@ Example: sightline gallery remove --gallery products.gallery --item cola-330`,
   async run(values, _positionals, terminal) {
     const selection = selectionOf(values)
     if (Object.keys(selection).length === 0) throw usageError('remove what? Give --item, --label or --id')
-    const { embedder } = await modelsOf(values)
+    const embedder = await embedderOf(values)
     await using gallery = await openGallery(requiredText(values, 'gallery'), galleryEmbedder(embedder), 'write')
     const removed = await gallery.remove(selection)
     const { entries, items, revision } = await gallery.info()

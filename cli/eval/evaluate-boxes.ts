@@ -8,7 +8,7 @@ import { describeError, SightlineError } from '@sightline/shared/service/errors.
 import pLimit from 'p-limit'
 import { z } from 'zod'
 import type { Terminal, Values } from '../command.ts'
-import { modelsOf } from '../recognition-flags.ts'
+import { detectorOf } from '../recognition-flags.ts'
 import { openProgress } from '../terminal/progress.ts'
 import { type BoxCorners, detectionMetrics, type PictureResult } from './detection.ts'
 import { boxSchema, readJsonLines } from './json-lines.ts'
@@ -32,7 +32,7 @@ export async function evaluateBoxes(
   terminal: Terminal,
 ): Promise<Readonly<Record<string, number>>> {
   const lines = await readJsonLines(list, lineSchema)
-  const { detector } = await modelsOf(values)
+  const detector = await detectorOf(values)
   await using session = await openDetectorSession(detector, everything, defaultWorkers())
   using progress = openProgress(terminal, 'detecting', lines.length)
   const limit = pLimit(picturesAtOnce)

@@ -6,7 +6,7 @@ import pLimit from 'p-limit'
 import type { Terminal, Values } from '../command.ts'
 import { embedFile } from '../enrol.ts'
 import { readLabels } from '../label-file.ts'
-import { modelsOf } from '../recognition-flags.ts'
+import { embedderOf } from '../recognition-flags.ts'
 import { openProgress } from '../terminal/progress.ts'
 import { type LabelledVector, retrievalMetrics } from './retrieval.ts'
 
@@ -23,7 +23,7 @@ export async function evaluateRetrieval(
 ): Promise<Readonly<Record<string, number>>> {
   const gallery = (await readLabels(galleryList, root)).pictures
   const queries = (await readLabels(queryList, root)).pictures
-  const { embedder } = await modelsOf(values)
+  const embedder = await embedderOf(values)
   await using session = await openEmbedderSession(embedder, defaultWorkers())
   using progress = openProgress(terminal, 'embedding', gallery.length + queries.length)
   const limit = pLimit(picturesAtOnce)
