@@ -9,6 +9,7 @@ import { type Compression, defaultKafkaTimes, type KafkaConnection, type KafkaTi
 import { KafkaPublisher } from './kafka-publisher.ts'
 import { KafkaRouter } from './kafka-router.ts'
 import { KafkaSubscription } from './kafka-subscription.ts'
+import { findTopic, topicsMissing } from './kafka-topics.ts'
 import { defaultMessageLimit, type MessageLimit } from './message-size.ts'
 import { defaultRedelivery, type RedeliveryOptions } from './redelivery.ts'
 
@@ -75,8 +76,26 @@ export class KafkaBus implements Bus {
             }),
     })
     this.#subscriptions.add(subscription)
-    await subscription.start()
-    return subscription
+    try {
+      await subscription.start()
+      return subscription
+    } catch (error) {
+      await subscription[Symbol.asyncDispose]()
+      this.#subscriptions.delete(subscription)
+      throw kafkaError(`subscribing to ${options.topic} as group ${options.group}`, error)
+    }
+  }
+
+  /**
+   * For a service's start and its readiness: the brokers answer and have these topics.
+   *
+   * @throws BUS_TOPIC_MISSING, BUS_UNAVAILABLE
+   */
+  async assertTopics(names: readonly string[]): Promise<void> {
+    const admin = await this.#getAdmin()
+    const found = await Promise.all(names.map((name) => findTopic(admin, name)))
+    const missing = names.filter((_, index) => found[index] === null)
+    if (missing.length > 0) throw topicsMissing(missing)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

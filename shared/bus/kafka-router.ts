@@ -1,9 +1,8 @@
 /** Where messages go: knows the partition counts of topics, and refuses what no broker would take before anything is sent. */
-import { SightlineError } from '../service/errors.ts'
 import type { Publication } from './bus.ts'
 import type { KafkaAdmin } from './kafka-client.ts'
-import { isMissingTopic, kafkaError } from './kafka-errors.ts'
 import { type PartitionSend, toSends } from './kafka-messages.ts'
+import { findTopic, topicsMissing } from './kafka-topics.ts'
 import { assertMessageSize, type MessageLimit } from './message-size.ts'
 import { partitioner } from './partitioner.ts'
 
@@ -43,19 +42,9 @@ export class KafkaRouter {
   async partitions(topic: string): Promise<number> {
     const known = this.#topics.get(topic)
     if (known !== undefined && known.expires > performance.now()) return known.partitions
-    const partitions = await this.#ask(topic)
-    this.#topics.set(topic, { partitions, expires: performance.now() + metadataMaxAgeMs })
-    return partitions
-  }
-
-  async #ask(topic: string): Promise<number> {
-    try {
-      const { topics } = await (await this.#admin()).fetchTopicMetadata({ topics: [topic] })
-      return topics[0]!.partitions.length
-    } catch (error) {
-      if (!isMissingTopic(error)) throw kafkaError(`looking up topic ${topic}`, error)
-      const advice = 'create the topics with `sightline topics create`'
-      throw new SightlineError('BUS_TOPIC_MISSING', `topic ${topic} does not exist; ${advice}`, { cause: error })
-    }
+    const found = await findTopic(await this.#admin(), topic)
+    if (found === null) throw topicsMissing([topic])
+    this.#topics.set(topic, { partitions: found.partitions, expires: performance.now() + metadataMaxAgeMs })
+    return found.partitions
   }
 }

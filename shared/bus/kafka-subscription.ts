@@ -71,8 +71,9 @@ export class KafkaSubscription implements Subscription {
       else this.#fail(kafkaError(this.#doing, payload.error))
     })
     const { topic, from = 'oldest' } = this.#options
-    const fetched = Promise.withResolvers<void>()
-    consumer.on(FETCH, () => fetched.resolve())
+    const ready = Promise.withResolvers<void>()
+    // 'newest' is what the first fetch finds: only then is it certain that messages published from now on are seen.
+    consumer.on(from === 'newest' ? FETCH : GROUP_JOIN, () => ready.resolve())
     await consumer.connect()
     await consumer.subscribe({ topics: [topic], fromBeginning: from === 'oldest' })
     this.#watch = setInterval(() => this.#assertSign(), this.#ports.times.silenceTimeoutMs / 4)
@@ -81,8 +82,7 @@ export class KafkaSubscription implements Subscription {
       eachBatchAutoResolve: false,
       eachBatch: async (batch) => this.#take(batch),
     })
-    // 'newest' is what the first fetch finds: only then is it certain that messages published from now on are seen.
-    if (from === 'newest') await Promise.race([fetched.promise, this.closed])
+    await Promise.race([ready.promise, this.closed])
   }
 
   async lag(): Promise<number> {

@@ -57,29 +57,32 @@ export async function describeTopics(
   return withAdmin(connection, (admin) => reportTopics(admin, specs))
 }
 
-/**
- * For a service's start and its readiness: the topics can be reached.
- *
- * @throws BUS_TOPIC_MISSING naming all that are missing and the command that makes them; BUS_UNAVAILABLE
- */
-export async function assertTopics(connection: KafkaConnection, names: readonly string[]): Promise<void> {
-  await withAdmin(connection, async (admin) => {
-    const found = await Promise.all(names.map((name) => describe(admin, name)))
-    const missing = names.filter((_, index) => found[index] === null)
-    if (missing.length === 0) return
-    const verb = missing.length === 1 ? 'topic does' : 'topics do'
-    const message = `${verb} not exist: ${missing.join(', ')}; create them with \`sightline topics create\``
-    throw new SightlineError('BUS_TOPIC_MISSING', message)
-  })
+/** Names all that are missing and the command that makes them. */
+export function topicsMissing(names: readonly string[]): SightlineError {
+  const subject = names.length === 1 ? `topic ${names[0]} does` : `topics ${names.join(', ')} do`
+  const message = `${subject} not exist; create the topics with \`sightline topics create\``
+  return new SightlineError('BUS_TOPIC_MISSING', message)
 }
 
-interface FoundTopic {
+export interface FoundTopic {
   readonly partitions: number
   readonly replication: number
 }
 
+/** Null where there is no such topic. */
+export async function findTopic(admin: KafkaAdmin, name: string): Promise<FoundTopic | null> {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [name] })
+    const { partitions } = topics[0]!
+    return { partitions: partitions.length, replication: partitions[0]!.replicas.length }
+  } catch (error) {
+    if (isMissingTopic(error)) return null
+    throw kafkaError(`looking up topic ${name}`, error)
+  }
+}
+
 async function reportTopics(admin: KafkaAdmin, specs: readonly TopicSpec[]): Promise<readonly TopicReport[]> {
-  const found = await Promise.all(specs.map(({ name }) => describe(admin, name)))
+  const found = await Promise.all(specs.map(({ name }) => findTopic(admin, name)))
   const present = specs.filter((_, index) => found[index] !== null)
   const configs = await readConfigs(admin, present)
   return specs.map((spec, index): TopicReport => {
@@ -87,17 +90,6 @@ async function reportTopics(admin: KafkaAdmin, specs: readonly TopicSpec[]): Pro
     if (topic === null || topic === undefined) return { name: spec.name, state: 'missing', differences: [] }
     return { name: spec.name, state: 'present', differences: compare(spec, topic, configs.get(spec.name)!) }
   })
-}
-
-async function describe(admin: KafkaAdmin, name: string): Promise<FoundTopic | null> {
-  try {
-    const { topics } = await admin.fetchTopicMetadata({ topics: [name] })
-    const { partitions } = topics[0]!
-    return { partitions: partitions.length, replication: partitions[0]!.replicas.length }
-  } catch (error) {
-    if (isMissingTopic(error)) return null
-    throw error
-  }
 }
 
 type Settings = ReadonlyMap<string, string>

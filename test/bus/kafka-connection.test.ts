@@ -1,7 +1,6 @@
 import { KafkaBus } from '@sightline/shared/bus/kafka-bus.ts'
 import { KafkaClients } from '@sightline/shared/bus/kafka-client.ts'
 import { defaultKafkaTimes, type KafkaSasl } from '@sightline/shared/bus/kafka-options.ts'
-import { assertTopics } from '@sightline/shared/bus/kafka-topics.ts'
 import { describeError } from '@sightline/shared/service/errors.ts'
 import { describe, expect, it } from 'vitest'
 import { freePorts } from '../support/free-port.ts'
@@ -57,7 +56,7 @@ describe.skipIf(kafka === undefined)('Kafka bus and the world around it', () => 
     await expect(bus.publish([message('nowhere', 'cam', 'x')])).rejects.toMatchObject(missing)
     const options = { group: 'g', topic: 'nowhere', maxBatch: 1 }
     await expect(bus.subscribe(options, async () => [])).rejects.toMatchObject(missing)
-    await expect(assertTopics(kafka!, ['nowhere'])).rejects.toMatchObject(missing)
+    await expect(bus.assertTopics(['nowhere'])).rejects.toMatchObject(missing)
   })
 
   it('says which broker does not answer', async () => {

@@ -36,7 +36,7 @@ describe.skipIf(canStart === undefined)('Kafka bus under faults: nothing missing
   /** A stream of messages from one topic to another through worker processes. */
   class Stream implements AsyncDisposable {
     readonly #name: string
-    readonly #bus = new KafkaBus({ brokers: [broker.address], times: quickTimes })
+    readonly bus = new KafkaBus({ brokers: [broker.address], times: quickTimes })
     readonly #sent: Publication[] = []
     readonly #stop = new AbortController()
     readonly #workers = new AsyncDisposableStack()
@@ -52,7 +52,7 @@ describe.skipIf(canStart === undefined)('Kafka bus under faults: nothing missing
       const topics = ['in', 'out'].map((end) => ({ name: `${this.#name}-${end}`, ...partitions }))
       await ensureTopics({ brokers: [broker.address] }, topics)
       this.#feeding = this.#feed()
-      return Collector.on(this.#bus, `${this.#name}-out`)
+      return Collector.on(this.bus, `${this.#name}-out`)
     }
 
     async worker(): Promise<Child> {
@@ -68,7 +68,7 @@ describe.skipIf(canStart === undefined)('Kafka bus under faults: nothing missing
     async books() {
       this.#stop.abort()
       await this.#feeding
-      await using reader = await Collector.on(this.#bus, `${this.#name}-out`, `${this.#name}-audit`)
+      await using reader = await Collector.on(this.bus, `${this.#name}-out`, `${this.#name}-audit`)
       await reader.until((deliveries) => new Set(deliveries.map(text)).size >= this.#sent.length)
       return compare(this.#sent, reader.deliveries)
     }
@@ -77,14 +77,14 @@ describe.skipIf(canStart === undefined)('Kafka bus under faults: nothing missing
       this.#stop.abort()
       await this.#workers.disposeAsync()
       await this.#feeding
-      await this.#bus[Symbol.asyncDispose]()
+      await this.bus[Symbol.asyncDispose]()
     }
 
     async #feed(): Promise<void> {
       for (let round = 0; !this.#stop.signal.aborted; round += 1) {
         const wave = numbered(`${this.#name}-in`, 12, 12, round)
         this.#sent.push(...wave)
-        await this.#bus.publish(wave)
+        await this.bus.publish(wave)
         await sleep(25)
       }
     }
@@ -183,6 +183,7 @@ describe.skipIf(canStart === undefined)('Kafka bus under faults: nothing missing
     await seen.count(100)
     await broker.kill()
     await broker.start()
+    await expect(stream.bus.assertTopics(['broker-in'])).resolves.toBeUndefined()
     await seen.count(seen.deliveries.length + 100)
     expect(await stream.books()).toEqual(clean)
   })

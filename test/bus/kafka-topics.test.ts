@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { assertTopics, describeTopics, ensureTopics } from '@sightline/shared/bus/kafka-topics.ts'
+import { KafkaBus } from '@sightline/shared/bus/kafka-bus.ts'
+import { describeTopics, ensureTopics } from '@sightline/shared/bus/kafka-topics.ts'
 import { describe, expect, it } from 'vitest'
 import { requireService } from '../support/services.ts'
 
@@ -19,12 +20,8 @@ describe.skipIf(kafka === undefined)('topics', () => {
     expect((await ensureTopics(kafka!, specs)).map(({ state }) => state)).toEqual(['created', 'created'])
     const report = specs.map(({ name }) => ({ name, state: 'present', differences: [] }))
     expect(await ensureTopics(kafka!, specs)).toEqual(report)
-    await expect(
-      assertTopics(
-        kafka!,
-        specs.map(({ name }) => name),
-      ),
-    ).resolves.toBeUndefined()
+    await using bus = new KafkaBus(kafka!)
+    await expect(bus.assertTopics(specs.map(({ name }) => name))).resolves.toBeUndefined()
   })
 
   it('that are other than they should be are reported and left alone', async () => {
