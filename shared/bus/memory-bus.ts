@@ -24,7 +24,7 @@ export interface MemoryBusOptions {
    * a handler that publishes to its own input topic is not held back.
    */
   readonly capacity?: number
-  /** Kept per partition for groups that are absent or still to come; older messages are dropped. @default 1000 messages, 64 MiB */
+  /** Kept per partition for groups that are absent or still to come; older messages are dropped. @default 256 messages, 64 MiB */
   readonly retention?: Retention
   /** @default 8 MiB for every topic */
   readonly maxMessageBytes?: MessageLimit
@@ -35,7 +35,7 @@ export interface MemoryBusOptions {
 
 const defaultPartitions = 4
 const defaultCapacity = 64
-const defaultRetention: Retention = { messages: 1000, bytes: 64 * 1024 * 1024 }
+const defaultRetention: Retention = { messages: 256, bytes: 64 * 1024 * 1024 }
 
 interface MemoryTopic {
   readonly logs: readonly MemoryLog[]
