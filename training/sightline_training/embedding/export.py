@@ -40,7 +40,7 @@ def export_onnx(model: nn.Module, size: int, path: Path) -> None:
         model, (example,), None, input_names=["image"], output_names=["embedding"], opset_version=EXPORTER_OPSET,
         dynamic_shapes=({0: torch.export.Dim("batch")},), dynamo=True, verbose=False,
     )
-    onnx.save(_plain(program.model_proto), path)
+    onnx.save(plain_graph(program.model_proto), path)
     onnx.checker.check_model(str(path), full_check=True)
     for batch in (1, 3):
         pixels = np.random.default_rng(batch).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
@@ -52,7 +52,7 @@ def export_onnx(model: nn.Module, size: int, path: Path) -> None:
             raise ExportError(f"{path}: onnxruntime differs from PyTorch by {worst:.2e} at a batch of {batch}")
 
 
-def _plain(graph: onnx.ModelProto) -> onnx.ModelProto:
+def plain_graph(graph: onnx.ModelProto) -> onnx.ModelProto:
     """Constants folded, padding taken into the convolutions, and no trace of the machine that exported it."""
     graph = onnxscript.optimizer.optimize(graph)
     padding = [rules.normalize_pad_format_conv_rule, rules.fuse_pad_into_conv_rule]

@@ -1,0 +1,1 @@
+"""The class-agnostic detector: PicoDet networks, their training and their measurement."""

@@ -1,0 +1,121 @@
+"""The detector's commands: train-detector, evaluate-detector, export-detector."""
+
+import argparse
+import datetime
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .config import Config, load_config
+from .data import Listed, is_held_out, load, read_box_list
+from .evaluate import detect_with, evaluate
+from .export import detect_with_onnx, write_model_folder
+from .network import Detector
+from .train import train
+
+# Where the default threshold is looked for, and how much false alarms cost beside misses (1: the same, F1).
+CANDIDATES = np.arange(0.1, 0.6, 0.02)
+RECALL_WEIGHT = 1.5
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the detector's commands to the program's."""
+    learn = commands.add_parser("train-detector", help="train a detector from a YAML configuration, or go on with a run")
+    learn.add_argument("config", type=Path)
+    learn.add_argument("--run", type=Path, required=True, help="folder of checkpoints")
+    learn.add_argument("--material", type=Path, required=True, help="folder of the datasets that scenes are made of")
+    learn.add_argument("--threads", type=int, help="threads of PyTorch; 1 where the cores are shared")
+    _boxes(learn)
+    learn.set_defaults(command=_train)
+
+    measure = commands.add_parser("evaluate-detector", help="AP50, AP and recall@100 of a model folder on the held-out tenth")
+    measure.add_argument("model", type=Path)
+    measure.add_argument("--all", action="store_true", help="all listed pictures, not only the held-out ones")
+    _boxes(measure)
+    measure.set_defaults(command=_evaluate)
+
+    export = commands.add_parser("export-detector", help="write a run's best weights as a model folder")
+    export.add_argument("--run", type=Path, required=True)
+    export.add_argument("--to", type=Path, required=True, help="model folder to write")
+    export.add_argument("--size", type=int, help="input size; the training size where not given")
+    export.add_argument("--provenance", type=Path, help="JSON: data and licences, what it was started from, hardware")
+    _boxes(export)
+    export.set_defaults(command=_export)
+
+
+def _boxes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--boxes", type=Path, required=True, help="box list, JSON lines; its folder is the pictures' root")
+
+
+def _split(path: Path) -> tuple[list[Listed], list[Listed]]:
+    listed = read_box_list(path, path.parent)
+    return [x for x in listed if not is_held_out(x.file.name)], [x for x in listed if is_held_out(x.file.name)]
+
+
+def _train(options: argparse.Namespace) -> None:
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    pictures, held_out = _split(options.boxes)
+    log = lambda line: print(time.strftime("%H:%M:%S"), line, flush=True)  # noqa: E731
+    best = train(load_config(options.config), pictures, held_out, options.material, options.run, log)
+    print(f"wrote {best}")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    manifest = json.loads((options.model / "manifest.json").read_text())
+    pictures, held_out = _split(options.boxes)
+    detect = detect_with_onnx(options.model / manifest["file"], manifest["input"]["width"])
+    print(json.dumps(evaluate(detect, pictures + held_out if options.all else held_out)))
+
+
+def _export(options: argparse.Namespace) -> None:
+    saved = torch.load(options.run / "best.pt", weights_only=True)
+    config = Config(**saved["config"])
+    model = Detector(config.width, config.frozen)
+    model.load_state_dict(saved["average"])
+    size = options.size or config.size
+    _, held_out = _split(options.boxes)
+    result = evaluate(detect_with(model, size), held_out)
+    command = f"python -m sightline_training evaluate-detector {options.to} --boxes {options.boxes.name}"
+    metrics = {name: {"value": round(value, 4), "command": command} for name, value in result.items()}
+    threshold = best_threshold(model, size, held_out)
+    given = json.loads(options.provenance.read_text()) if options.provenance else {}
+    provenance: dict[str, Any] = {
+        "made": datetime.date.today().isoformat(),
+        "command": "python -m sightline_training train-detector configs/mainbody_lite.yaml",
+        "minutes": config.minutes,
+        **given,
+    }
+    write_model_folder(model, size, options.to, threshold, provenance, metrics)
+    print(json.dumps({**result, "scoreThreshold": threshold}))
+
+
+def best_threshold(model: Detector, size: int, pictures: list[Listed]) -> float:
+    """The score threshold of the highest F-measure at IoU 0.5, recall weighing more: a missed object is never named."""
+    from .evaluate import iou
+
+    detect = detect_with(model, size)
+    rows: list[tuple[float, bool]] = []
+    truth = 0
+    for listed in pictures:
+        sample = load(listed)
+        boxes, scores = detect(sample.picture)
+        truth += len(sample.boxes)
+        free = list(sample.boxes)
+        for box, score in zip(boxes, scores):
+            overlaps = [iou(box, other) for other in free]
+            hit = bool(overlaps) and max(overlaps) >= 0.5
+            if hit:
+                free.pop(int(np.argmax(overlaps)))
+            rows.append((float(score), hit))
+
+    def f_measure(threshold: float) -> float:
+        kept = [hit for score, hit in rows if score >= threshold]
+        hits, weight = sum(kept), RECALL_WEIGHT**2
+        return (1 + weight) * hits / max(weight * truth + len(kept), 1)
+
+    return round(float(max(CANDIDATES, key=f_measure)), 2)

@@ -1,0 +1,48 @@
+"""The detector's training configuration, one YAML file."""
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import yaml
+
+from ..embedding.config import ConfigError
+
+
+@dataclass
+class Config:
+    """Every setting with its default; the file may set any of them and nothing else."""
+
+    size: int = 320
+    width: int = 96
+    frozen: int = 3
+    batch: int = 16
+    # The schedule ends after so many minutes of training, however many steps that is.
+    minutes: float = 50.0
+    learning_rate: float = 1e-3
+    backbone_rate: float = 0.3
+    weight_decay: float = 0.02
+    warmup_steps: int = 60
+    ema: float = 0.998
+    # Shares of what a batch is made of; the rest are single pictures.
+    mosaics: float = 0.15
+    shelves: float = 0.3
+    tables: float = 0.2
+    material: int = 1500
+    art: list[str] = field(default_factory=list)
+    products: list[str] = field(default_factory=list)
+    cutouts: list[str] = field(default_factory=list)
+    seed: int = 1
+    checkpoint_minutes: float = 3.0
+    evaluate_minutes: float = 10.0
+
+
+def load_config(path: Path) -> Config:
+    """Reads the file; raises ConfigError naming what is wrong."""
+    try:
+        values = yaml.safe_load(path.read_text()) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    unknown = set(values) - {f.name for f in fields(Config)}
+    if unknown:
+        raise ConfigError(f"{path}: no such setting: {', '.join(sorted(unknown))}")
+    return Config(**values)

@@ -1,0 +1,130 @@
+"""Measures a detector on listed pictures: AP50, AP and recall@100 in COCO's manner for one class.
+
+Each picture's detections, best first and at most 100, take the free true box of the highest IoU at or above the
+threshold. One without such a box is wrong, unless half of its own area lies in one ignored region: then it does not
+count. AP is the mean of the precision, made not to rise with recall, at the recalls 0, 0.01 ... 1 over all detections
+sorted by score; `AP` is its mean at the IoU thresholds 0.50, 0.55 ... 0.95, `AP50` the first of these, and `recall@100`
+the share of true boxes found at IoU 0.50. `sightline eval --boxes` measures by the same rules.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torchvision.ops import nms
+
+from ..manifest import normalized
+from .data import Listed, Sample, load
+from .network import Detector, cells, flatten, to_boxes
+
+THRESHOLDS = np.arange(0.5, 0.96, 0.05)
+MOST = 100
+IGNORED_SHARE = 0.5
+SCORE_FLOOR = 0.025
+# Boxes [K, 4] in pixels of the picture and scores [K], best first.
+Detect = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass
+class Judged:
+    """Scores of detections and whether each was right, and how many true boxes there are."""
+
+    scores: list[float]
+    right: list[bool]
+    truth: int = 0
+
+
+def detect_from_levels(run: Callable[[np.ndarray], list[torch.Tensor]], size: int, nms_iou: float = 0.6) -> Detect:
+    """Detection as the pipeline does it: cubic resize, `run` the network, decode, clip to the picture, NMS."""
+
+    def detect(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        small = cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC)
+        levels = run(normalized(small[None]))
+        logits, distributions = flatten(levels)
+        boxes = to_boxes(distributions, *cells(levels))[0]
+        scores = logits[0].sigmoid()
+        seen = scores >= SCORE_FLOOR
+        height, width = picture.shape[:2]
+        boxes = boxes[seen] * torch.tensor([width / size, height / size] * 2)
+        boxes[:, 0::2] = boxes[:, 0::2].clamp(0, width)
+        boxes[:, 1::2] = boxes[:, 1::2].clamp(0, height)
+        kept = nms(boxes, scores[seen], nms_iou)[:MOST]
+        return boxes[kept].numpy(), scores[seen][kept].numpy()
+
+    return detect
+
+
+def detect_with(model: Detector, size: int) -> Detect:
+    """Detection by a PyTorch network."""
+    model.eval()
+
+    def run(image: np.ndarray) -> list[torch.Tensor]:
+        with torch.inference_mode():
+            return model(torch.from_numpy(image))
+
+    return detect_from_levels(run, size)
+
+
+def evaluate(detect: Detect, pictures: list[Listed]) -> dict[str, float]:
+    """The metrics over the pictures."""
+    samples = [load(listed) for listed in pictures]
+    return metrics(samples, [detect(sample.picture) for sample in samples])
+
+
+def metrics(samples: list[Sample], found: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
+    """The metrics of given detections: boxes [K, 4] and scores [K] for each sample."""
+    precisions, recall = [], 0.0
+    for threshold in THRESHOLDS:
+        judged = Judged([], [])
+        for sample, (boxes, scores) in zip(samples, found):
+            _judge(sample, boxes, scores, float(threshold), judged)
+        precisions.append(average_precision(judged))
+        if threshold == THRESHOLDS[0]:
+            recall = sum(judged.right) / max(judged.truth, 1)
+    return {"AP50": precisions[0], "AP": float(np.mean(precisions)), "recall@100": recall}
+
+
+def _judge(sample: Sample, boxes: np.ndarray, scores: np.ndarray, threshold: float, judged: Judged) -> None:
+    free = list(range(len(sample.boxes)))
+    judged.truth += len(free)
+    for index in np.argsort(-scores, kind="stable")[:MOST]:
+        overlaps = [iou(boxes[index], sample.boxes[k]) for k in free]
+        best = int(np.argmax(overlaps)) if overlaps else -1
+        if best >= 0 and overlaps[best] >= threshold - 1e-9:
+            free.pop(best)
+            judged.scores.append(float(scores[index]))
+            judged.right.append(True)
+        elif not any(_share(boxes[index], region) >= IGNORED_SHARE for region in sample.ignore):
+            judged.scores.append(float(scores[index]))
+            judged.right.append(False)
+
+
+def average_precision(judged: Judged) -> float:
+    """The 101-point interpolated average precision."""
+    if not judged.truth or not judged.scores:
+        return 0.0
+    right = np.asarray(judged.right)[np.argsort(-np.asarray(judged.scores), kind="stable")]
+    hits = right.cumsum()
+    precision = np.maximum.accumulate((hits / np.arange(1, len(right) + 1))[::-1])[::-1]
+    at = np.searchsorted(hits / judged.truth, np.arange(101) / 100 - 1e-9)
+    return float(np.where(at < len(precision), precision[np.minimum(at, len(precision) - 1)], 0.0).mean())
+
+
+def iou(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union of two corner boxes."""
+    shared = _intersection(a, b)
+    return shared / max(_area(a) + _area(b) - shared, 1e-9)
+
+
+def _share(box: np.ndarray, region: np.ndarray) -> float:
+    return _intersection(box, region) / max(_area(box), 1e-9)
+
+
+def _intersection(a: np.ndarray, b: np.ndarray) -> float:
+    return max(min(a[2], b[2]) - max(a[0], b[0]), 0) * max(min(a[3], b[3]) - max(a[1], b[1]), 0)
+
+
+def _area(box: np.ndarray) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
