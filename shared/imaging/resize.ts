@@ -36,8 +36,8 @@ export function cropAndResize(
   height: number,
   interpolation: Interpolation,
 ): Uint8Array<ArrayBuffer> {
-  const columns = axisOf(rect.x1, rect.x2, width, interpolation)
-  const rows = axisOf(rect.y1, rect.y2, height, interpolation)
+  const columns = axisOf(rect.x1, rect.x2, width, interpolation, true)
+  const rows = axisOf(rect.y1, rect.y2, height, interpolation, false)
   const out = new Uint8Array(width * height * 3)
   // Rows of the source, resized horizontally, are kept while output rows still need them.
   const lines = new Map<number, Int32Array>()
@@ -70,7 +70,7 @@ export function cropAndResize(
 /** The whole picture as its rectangle. */
 export const wholeRect = ({ width, height }: Pixels): PixelRect => ({ x1: 0, y1: 0, x2: width, y2: height })
 
-function axisOf(from: number, to: number, size: number, interpolation: Interpolation): Axis {
+function axisOf(from: number, to: number, size: number, interpolation: Interpolation, isHorizontal: boolean): Axis {
   const taps = interpolation === 'linear' ? 2 : 4
   const positions = new Int32Array(size * taps)
   const weights = new Int32Array(size * taps)
@@ -82,8 +82,9 @@ function axisOf(from: number, to: number, size: number, interpolation: Interpola
     let start = Math.floor(fraction)
     fraction = Math.fround(fraction - start)
     if (taps === 2) {
-      if (start < 0) [start, fraction] = [0, 0]
-      if (start >= length - 1) [start, fraction] = [length - 1, 0]
+      // At the border OpenCV takes one pixel of a row, but blends a column's last row with itself: it rounds differently.
+      if (isHorizontal && start < 0) [start, fraction] = [0, 0]
+      if (isHorizontal && start >= length - 1) [start, fraction] = [length - 1, 0]
       weights[index * 2] = roundWeight(Math.fround(1 - fraction))
       weights[index * 2 + 1] = roundWeight(fraction)
     } else {

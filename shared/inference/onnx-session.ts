@@ -33,8 +33,10 @@ interface Pending<In, Out> {
 
 interface Slot<In, Out> {
   worker: Worker
-  /** The batch the worker has; null while it is idle. */
+  /** The batch the worker has; null while it has none. */
   batch: readonly Pending<In, Out>[] | null
+  /** Died and not replaced yet. */
+  isDead: boolean
 }
 
 /**
@@ -64,6 +66,7 @@ class OnnxSession<In, Out> implements Session<In, Out> {
   #timer: NodeJS.Timeout | undefined
   #deaths = 0
   #disposing: Promise<void> | undefined
+  #failure: SightlineError | undefined
   #idle: (() => void) | undefined
 
   constructor(workers: readonly Worker[], setup: WorkerSetup, options: SessionOptions) {
@@ -72,7 +75,7 @@ class OnnxSession<In, Out> implements Session<In, Out> {
     this.#setup = setup
     this.#maxBatch = options.maxBatch ?? 8
     this.#maxWaitMs = options.maxWaitMs ?? 0
-    this.#slots = workers.map((worker) => ({ worker, batch: null }))
+    this.#slots = workers.map((worker) => ({ worker, batch: null, isDead: false }))
     for (const slot of this.#slots) this.#attach(slot)
   }
 
@@ -81,6 +84,7 @@ class OnnxSession<In, Out> implements Session<In, Out> {
   }
 
   submit(input: In, transfer: readonly ArrayBuffer[] = []): Promise<Out> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (this.#disposing !== undefined) return Promise.reject(closedError())
     const { promise, resolve, reject } = Promise.withResolvers<Out>()
     this.#queue.push({ input, transfer, since: performance.now(), resolve, reject })
@@ -109,7 +113,7 @@ class OnnxSession<In, Out> implements Session<In, Out> {
   #dispatch(): void {
     clearTimeout(this.#timer)
     for (const slot of this.#slots) {
-      if (slot.batch !== null) continue
+      if (slot.batch !== null || slot.isDead) continue
       const oldest = this.#queue[0]
       if (oldest === undefined) return
       const waited = performance.now() - oldest.since
@@ -124,7 +128,7 @@ class OnnxSession<In, Out> implements Session<In, Out> {
 
   /** With several workers idle, what waits is shared out: two half batches side by side end before one whole batch. */
   #share(): number {
-    const idle = this.#slots.filter(({ batch }) => batch === null).length
+    const idle = this.#slots.filter(({ batch, isDead }) => batch === null && !isDead).length
     return Math.min(Math.ceil(this.#queue.length / idle), this.#maxBatch)
   }
 
@@ -172,24 +176,21 @@ class OnnxSession<In, Out> implements Session<In, Out> {
   /** A worker that died takes its batch with it; the batch may come again, it need not have been the reason. */
   async #replace(slot: Slot<In, Out>, cause: unknown): Promise<void> {
     const lost = slot.batch ?? []
+    slot.batch = null
+    slot.isDead = true
     this.#deaths += 1
     const error = new SightlineError('INFERENCE_FAILED', `an inference worker died: ${describeError(cause)}`, {
       cause,
       retryable: true,
     })
     for (const pending of lost) pending.reject(error)
-    if (this.#disposing !== undefined) {
-      slot.batch = null
-      this.#next()
-      return
-    }
-    if (this.#deaths >= maxDeaths) {
+    if (this.#disposing !== undefined || this.#deaths >= maxDeaths) {
       this.#fail(error)
       return
     }
     try {
       slot.worker = await startWorker(this.#setup)
-      slot.batch = null
+      slot.isDead = false
       this.#attach(slot)
       this.#next()
     } catch (failure) {
@@ -197,12 +198,12 @@ class OnnxSession<In, Out> implements Session<In, Out> {
     }
   }
 
-  /** Nothing computes any more: everything waiting is told, and `closed` rejects. */
-  #fail(error: unknown): void {
-    for (const pending of this.#queue.splice(0)) {
-      pending.reject(new SightlineError('INFERENCE_FAILED', describeError(error), { cause: error, retryable: true }))
-    }
-    this.#end.reject(error)
+  /** The pool can't be relied on any more: everything waiting is told, and `closed` rejects. */
+  #fail(cause: unknown): void {
+    this.#failure = new SightlineError('INFERENCE_FAILED', describeError(cause), { cause, retryable: true })
+    for (const pending of this.#queue.splice(0)) pending.reject(this.#failure)
+    this.#end.reject(this.#failure)
+    this.#next()
   }
 }
 
