@@ -87,10 +87,10 @@ def occluded(view: np.ndarray, backdrop: np.ndarray, random: Random) -> np.ndarr
 
 
 def coarser(view: np.ndarray, random: Random) -> np.ndarray:
-    """Scaled down and up again, as of an object far from the camera."""
+    """Scaled down and up again, as of an object far from the camera; often aliased, as the pipeline's resize does."""
     size = view.shape[0]
     small = int(random.uniform(0.25, 0.8) * size)
-    down = cv2.resize(view, (small, small), interpolation=cv2.INTER_AREA)
+    down = cv2.resize(view, (small, small), interpolation=cv2.INTER_AREA if random.random() < 0.6 else cv2.INTER_LINEAR)
     return cv2.resize(down, (size, size), interpolation=cv2.INTER_CUBIC if random.random() < 0.3 else cv2.INTER_LINEAR)
 
 

@@ -113,4 +113,4 @@ def teacher_of(config: TrainConfig, pictures: Sequence[Picture], folder: Path, r
         pictures, config.teacher_variant, config.teacher_size, cache,
         lambda done: report(f"teacher: {done} of {len(pictures)} at most") if done % 1280 == 0 else None,
     )
-    return teacherteacher_of(features)
+    return teacher_targets(features)
