@@ -1,9 +1,10 @@
 """`python -m sightline_training <command>`: the one entry to training, measuring and exporting."""
 
 import argparse
-import importlib
-import importlib.util
 import sys
+
+import sightline_training.detection.commands as detection
+import sightline_training.embedding.commands as embedding
 
 from .embedding.config import ConfigError
 from .embedding.export import ExportError
@@ -14,9 +15,8 @@ def main() -> None:
     """Runs one command; an error that its user can mend ends with its message alone."""
     parser = argparse.ArgumentParser(prog="python -m sightline_training", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
-    for package in ("embedding", "detection"):
-        if importlib.util.find_spec(f"sightline_training.{package}"):
-            importlib.import_module(f"sightline_training.{package}.commands").add_commands(commands)
+    embedding.add_commands(commands)
+    detection.add_commands(commands)
     options = parser.parse_args()
     try:
         options.command(options)
