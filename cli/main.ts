@@ -68,6 +68,7 @@ function stopOnSignal(): AbortSignal {
   ] as const) {
     process.on(signal, () => {
       if (controller.signal.aborted) process.exit(128 + number)
+      process.stderr.write('finishing what is under way; a second signal ends at once\n')
       controller.abort()
     })
   }
