@@ -19,7 +19,7 @@ export interface RedeliveryOptions {
 
 export const defaultRedelivery: RedeliveryOptions = {
   initialBackoffMs: 100,
-  maxBackoffMs: 10_000,
+  maxBackoffMs: 5_000,
   maxAttempts: 10,
   deadlineMs: 60_000,
   graceMs: 10_000,
