@@ -1,0 +1,35 @@
+/** The sample cameras' frames, with the truth about what is where in each. */
+import { seededRandom } from './random.ts'
+import { checkoutRoom, conveyorRoom, shelfRoom } from './rooms.ts'
+import { checkoutScript, conveyorScript, shelfScript } from './scripts.ts'
+import { openStage, type Shot, type Stock } from './stage.ts'
+
+export interface SceneFrame extends Shot {
+  readonly camera: string
+  /** 0, 1, 2 … for each camera. */
+  readonly index: number
+}
+
+export const cameras = [
+  { camera: 'shelf', room: shelfRoom, script: shelfScript },
+  { camera: 'checkout', room: checkoutRoom, script: checkoutScript },
+  { camera: 'conveyor', room: conveyorRoom, script: conveyorScript },
+] as const
+
+/** The frames of all cameras, one of each in turn; the same for the same seed. */
+export async function* sceneFrames(stock: Stock, seed: string, framesEach: number): AsyncGenerator<SceneFrame> {
+  const random = seededRandom(seed)
+  const stages = await Promise.all(
+    cameras.map(async ({ camera, room, script }) => ({
+      camera,
+      stage: await openStage(await room(random.fork(`${camera}/room`))),
+      moments: script(random.fork(`${camera}/script`), framesEach),
+    })),
+  )
+  for (let index = 0; index < framesEach; index += 1) {
+    for (const { camera, stage, moments } of stages) {
+      const shot = random.fork(`${camera}/${index}`)
+      yield { camera, index, ...(await stage.shoot(moments[index]!, stock, shot)) }
+    }
+  }
+}

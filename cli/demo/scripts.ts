@@ -1,0 +1,125 @@
+/** What happens before each sample camera, frame by frame: which product stands where. Pure and the same for the same seed. */
+import { type Product, products } from './products.ts'
+import type { Random } from './random.ts'
+import type { Placement } from './rasterize.ts'
+import { boards } from './rooms.ts'
+
+export interface Staged {
+  readonly product: Product
+  readonly placement: Placement
+}
+
+/** The products before the camera in one frame; a camera's script is a list of them. */
+export type Moment = readonly Staged[]
+
+/** Every product comes up before one comes again, in an order of chance. */
+function dealer(random: Random): () => Product {
+  const deck: Product[] = []
+  return () => {
+    if (deck.length === 0) {
+      deck.push(...products)
+      for (let at = deck.length - 1; at > 0; at -= 1) {
+        const other = random.integer(0, at)
+        const product = deck[at]!
+        deck[at] = deck[other]!
+        deck[other] = product
+      }
+    }
+    return deck.pop()!
+  }
+}
+
+const turn = (random: Random, spread: number, most: number): number =>
+  Math.max(-most, Math.min(most, random.normal() * spread))
+
+/** Packages stand on two boards; now and then a customer takes one, puts one back or pushes one before another. */
+export function shelfScript(random: Random, frames: number): readonly Moment[] {
+  const deal = dealer(random.fork('products'))
+  // Every second place is at the back of the board: what stands there is partly hidden by its neighbours.
+  const places = boards.flatMap((y) =>
+    [-38, -22, -7, 8, 23, 38].map((x, index) => ({ x, y, z: index % 2 === 0 ? -4 : -17 })),
+  )
+  const standing = new Map<number, Staged>()
+  const place = (index: number): void => {
+    const { x, y, z } = places[index]!
+    const position = [x + random.normal() * 2, y, z + random.normal() * 1.2] as const
+    standing.set(index, { product: deal(), placement: { position, lift: 0, yaw: turn(random, 13, 32), tip: 0 } })
+  }
+  for (const index of [0, 3, 4, 7, 10]) place(index)
+  const moments: Moment[] = []
+  for (let frame = 0; frame < frames; frame += 1) {
+    if (frame > 0 && frame % 2 === 0) {
+      const index = random.integer(0, places.length - 1)
+      if (standing.has(index)) standing.delete(index)
+      else if (standing.size < 5) place(index)
+      // A full shelf: the oldest package goes, and the next one comes to its place.
+      else {
+        const oldest = [...standing.keys()][0]!
+        standing.delete(oldest)
+        place(oldest)
+      }
+    }
+    moments.push([...standing.values()])
+  }
+  return moments
+}
+
+/** Packages, mostly lying, slide over the counter one after the other; between two customers it is empty. */
+export function checkoutScript(random: Random, frames: number): readonly Moment[] {
+  return passing(random, frames, {
+    from: 58,
+    to: -58,
+    step: -13,
+    gap: () => (random.next() < 0.22 ? random.integer(6, 9) : random.integer(2, 4)),
+    place: (product, x) => {
+      const lies = product.shape.kind === 'pouch' || random.next() < 0.5
+      const { shape } = product
+      const thickness = 'depth' in shape ? shape.depth / 2 : shape.radius
+      return {
+        position: [x, 0, lies ? random.between(2, 14) : random.between(-12, 6)],
+        lift: lies ? thickness : 0,
+        yaw: turn(random, 14, 34),
+        tip: lies ? 90 : 0,
+      }
+    },
+  })
+}
+
+/** Packages stand on the belt in irregular distances and turn a little from frame to frame; at times none is there. */
+export function conveyorScript(random: Random, frames: number): readonly Moment[] {
+  return passing(random, frames, {
+    from: -80,
+    to: 80,
+    step: 16,
+    gap: () => (random.next() < 0.2 ? random.integer(6, 11) : random.integer(2, 3)),
+    place: (_product, x) => ({ position: [x, 0, random.between(-9, 9)], lift: 0, yaw: turn(random, 17, 38), tip: 0 }),
+  })
+}
+
+interface Passage {
+  /** x in cm where things come into view and where they are gone. */
+  readonly from: number
+  readonly to: number
+  readonly step: number
+  /** Frames until the next thing comes. */
+  readonly gap: () => number
+  readonly place: (product: Product, x: number) => Placement
+}
+
+function passing(random: Random, frames: number, { from, to, step, gap, place }: Passage): readonly Moment[] {
+  const deal = dealer(random.fork('products'))
+  const moments: Staged[][] = Array.from({ length: frames }, () => [])
+  const duration = Math.round((to - from) / step)
+  // The first came into view before the camera was switched on.
+  for (let arrival = -3; arrival < frames; arrival += gap()) {
+    const product = deal()
+    const first = place(product, from)
+    const drift = random.normal() * 1.5
+    for (let passed = 0; passed <= duration; passed += 1) {
+      const [x, y, z] = first.position
+      const placement = { ...first, position: [x + passed * step, y, z] as const, yaw: first.yaw + passed * drift }
+      moments[arrival + passed]?.push({ product, placement })
+    }
+  }
+  return moments
+}
