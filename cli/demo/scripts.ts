@@ -67,10 +67,11 @@ export function shelfScript(random: Random, frames: number): readonly Moment[] {
 /** Packages, mostly lying, slide over the counter one after the other; between two customers it is empty. */
 export function checkoutScript(random: Random, frames: number): readonly Moment[] {
   return passing(random, frames, {
-    from: 58,
-    to: -58,
+    from: 52,
+    to: -52,
     step: -13,
-    gap: () => (random.next() < 0.22 ? random.integer(6, 9) : random.integer(2, 4)),
+    gap: () => random.integer(2, 4),
+    pause: () => random.integer(10, 12),
     place: (product, x) => {
       const lies = product.shape.kind === 'pouch' || random.next() < 0.5
       const { shape } = product
@@ -88,10 +89,11 @@ export function checkoutScript(random: Random, frames: number): readonly Moment[
 /** Packages stand on the belt in irregular distances and turn a little from frame to frame; at times none is there. */
 export function conveyorScript(random: Random, frames: number): readonly Moment[] {
   return passing(random, frames, {
-    from: -80,
-    to: 80,
+    from: -68,
+    to: 68,
     step: 16,
-    gap: () => (random.next() < 0.2 ? random.integer(6, 11) : random.integer(2, 3)),
+    gap: () => random.integer(2, 3),
+    pause: () => random.integer(10, 13),
     place: (_product, x) => ({ position: [x, 0, random.between(-9, 9)], lift: 0, yaw: turn(random, 17, 38), tip: 0 }),
   })
 }
@@ -103,15 +105,17 @@ interface Passage {
   readonly step: number
   /** Frames until the next thing comes. */
   readonly gap: () => number
+  /** The same after every fourth thing: long enough that nothing is in view. */
+  readonly pause: () => number
   readonly place: (product: Product, x: number) => Placement
 }
 
-function passing(random: Random, frames: number, { from, to, step, gap, place }: Passage): readonly Moment[] {
+function passing(random: Random, frames: number, { from, to, step, gap, pause, place }: Passage): readonly Moment[] {
   const deal = dealer(random.fork('products'))
   const moments: Staged[][] = Array.from({ length: frames }, () => [])
   const duration = Math.round((to - from) / step)
   // The first came into view before the camera was switched on.
-  for (let arrival = -3; arrival < frames; arrival += gap()) {
+  for (let arrival = -4, count = 1; arrival < frames; arrival += count % 4 === 0 ? pause() : gap(), count += 1) {
     const product = deal()
     const first = place(product, from)
     const drift = random.normal() * 1.5
