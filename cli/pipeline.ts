@@ -6,6 +6,7 @@ import { openEmbedderSession } from '@sightline/embedder/session.ts'
 import { startMatcher } from '@sightline/matcher/service.ts'
 import type { Bus } from '@sightline/shared/bus/bus.ts'
 import { MemoryBus } from '@sightline/shared/bus/memory-bus.ts'
+import { messageLimit } from '@sightline/shared/bus/message-size.ts'
 import { type Topics, topicNames } from '@sightline/shared/contracts/topics.ts'
 import type { Gallery, GalleryEmbedder } from '@sightline/shared/gallery/gallery.ts'
 import { defaultCropCodec } from '@sightline/shared/imaging/crop-codec.ts'
@@ -53,6 +54,9 @@ export interface Pipeline extends AsyncDisposable {
 /** Frames of a camera between two commits; enough to keep the workers busy while a batch ends. */
 const maxBatch = 16
 
+/** In one process nothing has to fit a broker: the largest picture that is decoded, and room for its headers. */
+const maxMessageBytes = defaultImageLimits.maxBytes + 64 * 1024
+
 /** Frames held as pixels at one time. */
 const framesAtOnce = 8
 
@@ -61,7 +65,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   const { models, gallery } = options
   await using scope = new AsyncDisposableStack()
   const topics = topicNames()
-  const bus = scope.use(new MemoryBus({ partitions: 8 }))
+  const bus = scope.use(new MemoryBus({ partitions: 8, maxMessageBytes: messageLimit(maxMessageBytes) }))
   const detection: DetectionOptions = {
     scoreThreshold: options.detectionThreshold,
     maxBoxes: options.maxBoxes,

@@ -52,7 +52,12 @@ export interface Subscription extends AsyncDisposable {
   oldest(): number | null
 }
 
+/** The largest message of a topic, in bytes: what `max.message.bytes` says there. */
+export type MessageLimit = (topic: string) => number
+
 export interface Bus extends AsyncDisposable {
+  /** A larger message is refused with BUS_MESSAGE_TOO_LARGE, before anything is sent. */
+  readonly maxMessageBytes: MessageLimit
   /** Resolves when the messages are durable. Waits (backpressure) where the log is bounded and full. */
   publish(messages: readonly Publication[]): Promise<void>
   subscribe(options: SubscribeOptions, handler: Handler): Promise<Subscription>

@@ -1,6 +1,6 @@
 /** The bus on Apache Kafka: outputs and offsets in one transaction, so that a `read_committed` reader sees each frame's event once. */
 import { SightlineError } from '../service/errors.ts'
-import type { Bus, Handler, Publication, SubscribeOptions, Subscription } from './bus.ts'
+import type { Bus, Handler, MessageLimit, Publication, SubscribeOptions, Subscription } from './bus.ts'
 import { type BusLogger, silentLogger } from './bus-logger.ts'
 import { type KafkaAdmin, KafkaClients } from './kafka-client.ts'
 import { OffsetCommitter, TransactionalCommitter } from './kafka-committer.ts'
@@ -10,7 +10,7 @@ import { KafkaPublisher } from './kafka-publisher.ts'
 import { KafkaRouter } from './kafka-router.ts'
 import { KafkaSubscription } from './kafka-subscription.ts'
 import { findTopic, topicsMissing } from './kafka-topics.ts'
-import { defaultMessageLimit, type MessageLimit } from './message-size.ts'
+import { defaultMessageLimit } from './message-size.ts'
 import { defaultRedelivery, type RedeliveryOptions } from './redelivery.ts'
 
 export interface KafkaBusOptions extends KafkaConnection {
@@ -28,6 +28,7 @@ export interface KafkaBusOptions extends KafkaConnection {
 }
 
 export class KafkaBus implements Bus {
+  readonly maxMessageBytes: MessageLimit
   readonly #options: KafkaBusOptions
   readonly #logger: BusLogger
   readonly #times: KafkaTimes
@@ -42,11 +43,12 @@ export class KafkaBus implements Bus {
   /** Connects at the first use. */
   constructor(options: KafkaBusOptions) {
     this.#options = options
+    this.maxMessageBytes = options.maxMessageBytes ?? defaultMessageLimit
     this.#logger = options.logger ?? silentLogger
     this.#times = { ...defaultKafkaTimes, ...options.times }
     this.#compression = options.compression ?? (() => 'none')
     this.#clients = new KafkaClients(options, this.#times)
-    this.#router = new KafkaRouter(this.#getAdmin, options.maxMessageBytes ?? defaultMessageLimit)
+    this.#router = new KafkaRouter(this.#getAdmin, this.maxMessageBytes)
     this.#publisher = new KafkaPublisher(this.#clients, this.#router, this.#compression, this.#times.publishTimeoutMs)
   }
 

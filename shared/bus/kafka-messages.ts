@@ -1,7 +1,7 @@
 /** Between our messages and Kafka's records; pure. */
-import type { Delivery, Headers, Publication } from './bus.ts'
+import type { Delivery, Headers, MessageLimit, Publication } from './bus.ts'
 import type { FetchedMessage, MessageHeaders, OutgoingMessage } from './kafka-client.ts'
-import { type MessageLimit, messageBytes } from './message-size.ts'
+import { messageBytes } from './message-size.ts'
 
 /** What one request carries: records of one partition, as one record batch. */
 export interface PartitionSend {

@@ -1,9 +1,9 @@
 /** Where messages go: knows the partition counts of topics, and refuses what no broker would take before anything is sent. */
-import type { Publication } from './bus.ts'
+import type { MessageLimit, Publication } from './bus.ts'
 import type { KafkaAdmin } from './kafka-client.ts'
 import { type PartitionSend, toSends } from './kafka-messages.ts'
 import { findTopic, topicsMissing } from './kafka-topics.ts'
-import { assertMessageSize, type MessageLimit } from './message-size.ts'
+import { assertMessageSize } from './message-size.ts'
 import { partitioner } from './partitioner.ts'
 
 /** As other Kafka clients have it: after this time, partitions added to a topic are used. */

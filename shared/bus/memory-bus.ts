@@ -3,12 +3,12 @@
  * Nothing survives the process; the sources that publish must be able to start again.
  */
 import { SightlineError } from '../service/errors.ts'
-import type { Bus, Handler, Publication, SubscribeOptions, Subscription } from './bus.ts'
+import type { Bus, Handler, MessageLimit, Publication, SubscribeOptions, Subscription } from './bus.ts'
 import { type BusLogger, silentLogger } from './bus-logger.ts'
 import { type Entry, MemoryAdmission } from './memory-admission.ts'
 import { type Member, MemoryGroup } from './memory-group.ts'
 import { MemoryLog, type Retention } from './memory-log.ts'
-import { assertMessageSize, defaultMessageLimit, type MessageLimit } from './message-size.ts'
+import { assertMessageSize, defaultMessageLimit } from './message-size.ts'
 import { partitioner } from './partitioner.ts'
 import { defaultRedelivery, type RedeliveryOptions } from './redelivery.ts'
 
@@ -43,6 +43,7 @@ interface MemoryTopic {
 }
 
 export class MemoryBus implements Bus {
+  readonly maxMessageBytes: MessageLimit
   readonly #options: MemoryBusOptions
   readonly #redelivery: RedeliveryOptions
   readonly #now: () => number
@@ -54,6 +55,7 @@ export class MemoryBus implements Bus {
 
   constructor(options: MemoryBusOptions = {}) {
     this.#options = options
+    this.maxMessageBytes = options.maxMessageBytes ?? defaultMessageLimit
     this.#redelivery = { ...defaultRedelivery, ...options.redelivery }
     this.#now = options.now ?? Date.now
     this.#admission = new MemoryAdmission(options.capacity ?? defaultCapacity, (entries) => this.#append(entries))
@@ -135,7 +137,7 @@ export class MemoryBus implements Bus {
 
   #address(messages: readonly Publication[]): readonly Entry[] {
     return messages.map((message) => {
-      assertMessageSize(message, this.#options.maxMessageBytes ?? defaultMessageLimit)
+      assertMessageSize(message, this.maxMessageBytes)
       const { logs } = this.#topic(message.topic)
       return { log: logs[this.#partitionOf(message.topic, message.key, logs.length)]!, message }
     })

@@ -19,3 +19,5 @@ export function topicNames(prefix = ''): Topics {
 
 /** Where messages of `topic` go that can't be processed. */
 export const deadLetterTopic = (topic: string): string => `${topic}.dlq`
+
+export const isDeadLetterTopic = (topic: string): boolean => topic.endsWith('.dlq')

@@ -1,5 +1,6 @@
 /** The one runner of all stages: decode, process, publish or dead-letter. Every message ends in exactly one of these, and only here is it counted. */
 import type { Bus, Delivery, Handler, Headers, Publication, Subscription } from '../bus/bus.ts'
+import { assertMessageSize } from '../bus/message-size.ts'
 import { positionText } from '../contracts/ids.ts'
 import { deadLetterTopic, type Topics } from '../contracts/topics.ts'
 import { describeError, SightlineError } from '../service/errors.ts'
@@ -50,7 +51,8 @@ const maxReasonLength = 500
 /** Subscribes a stage to its input topic. */
 export function startStage<In, Out>(runtime: StageRuntime, wiring: StageWiring<In, Out>): Promise<Subscription> {
   const { bus, group, maxBatch } = runtime
-  return bus.subscribe({ group, topic: wiring.input, maxBatch }, stageHandler(runtime, wiring))
+  const { maxMessageBytes } = bus
+  return bus.subscribe({ group, topic: wiring.input, maxBatch }, stageHandler({ ...runtime, maxMessageBytes }, wiring))
 }
 
 /**
@@ -58,9 +60,22 @@ export function startStage<In, Out>(runtime: StageRuntime, wiring: StageWiring<I
  * processing the batch one by one, so that a single poisonous item becomes a dead letter and the others go on.
  */
 export function stageHandler<In, Out>(
-  { report, now }: Pick<StageRuntime, 'report' | 'now'>,
+  { report, now, maxMessageBytes }: Pick<StageRuntime, 'report' | 'now'> & Pick<Bus, 'maxMessageBytes'>,
   { stage, decode, encode, frameId, skipped }: Omit<StageWiring<In, Out>, 'input'>,
 ): Handler {
+  /** An answer that the next topic does not take is a bad item: the bus would refuse it again and again. */
+  const toPublication = (out: Out, delivery: Delivery) => {
+    const encoded = encode(out)
+    const headers = { ...carriedHeaders(delivery), [frameIdHeader]: frameId(delivery), ...encoded.headers }
+    const publication = { ...encoded, headers }
+    try {
+      assertMessageSize(publication, maxMessageBytes)
+      return { kind: 'publication', publication, skipped: skipped(out) } as const
+    } catch (error) {
+      return { kind: 'failed', error: itemError(error) } as const
+    }
+  }
+
   return async (batch, signal) => {
     const started = now()
     const outcomes = await processBatch(stage, decodeBatch(batch, decode), signal)
@@ -68,18 +83,16 @@ export function stageHandler<In, Out>(
     const publications: Publication[] = []
     for (const [index, outcome] of outcomes.entries()) {
       const delivery = batch[index]!
-      if (outcome.kind === 'done') {
+      const end = outcome.kind === 'done' ? toPublication(outcome.out, delivery) : outcome
+      if (end.kind === 'publication') {
         counts.done += 1
-        const reason = skipped(outcome.out)
-        if (reason !== null) count(counts.skipped, reason)
-        const publication = encode(outcome.out)
-        const headers = { ...carriedHeaders(delivery), [frameIdHeader]: frameId(delivery) }
-        publications.push({ ...publication, headers: { ...headers, ...publication.headers } })
-      } else if (outcome.kind === 'failed') {
-        count(counts.failed, outcome.error.code)
-        publications.push(deadLetter(stage.name, delivery, frameId(delivery), outcome.error, now()))
+        publications.push(end.publication)
+        if (end.skipped !== null) count(counts.skipped, end.skipped)
+      } else if (end.kind === 'failed') {
+        count(counts.failed, end.error.code)
+        publications.push(deadLetter(stage.name, delivery, frameId(delivery), end.error, now()))
       } else {
-        count(counts.dropped, outcome.reason)
+        count(counts.dropped, end.reason)
       }
     }
     report({ stage: stage.name, size: batch.length, seconds: (now() - started) / 1000, ...counts })

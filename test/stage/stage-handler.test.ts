@@ -1,6 +1,7 @@
 /** The runner's promises: one end per message, bad items apart from a bad world, nothing counted twice. */
 import { describe, expect, test } from 'vitest'
 import type { Delivery } from '../../shared/bus/bus.ts'
+import { messageLimit } from '../../shared/bus/message-size.ts'
 import { SightlineError } from '../../shared/service/errors.ts'
 import { type BatchReport, stageHandler } from '../../shared/stage/run-stage.ts'
 import { done, dropped, failed, type Stage } from '../../shared/stage/stage.ts'
@@ -34,7 +35,7 @@ const shouting: Stage<string, string> = {
 function run(stage: Stage<string, string>, batch: readonly Delivery[], signal = new AbortController().signal) {
   const reports: BatchReport[] = []
   const handler = stageHandler(
-    { report: (report) => reports.push(report), now: () => 1_700_000_000_000 },
+    { report: (report) => reports.push(report), now: () => 1_700_000_000_000, maxMessageBytes: messageLimit(2000) },
     {
       stage,
       decode: ({ value }) => {
@@ -96,6 +97,16 @@ describe('a bad item becomes a dead letter and costs the others nothing', () => 
         'dlq-time': '2023-11-14T22:13:20.000Z',
       },
     })
+  })
+
+  test('when its answer is larger than the next topic takes', async () => {
+    const large = 'x'.repeat(2000)
+    const published = await run(shouting, deliveries('a', large, 'b')).published
+    expect(published.map(({ topic, headers }) => headers['dlq-code'] ?? topic)).toEqual([
+      'out',
+      'BUS_MESSAGE_TOO_LARGE',
+      'out',
+    ])
   })
 
   test('an unexpected error leaves its text in the dead letter', async () => {
