@@ -57,6 +57,9 @@ const maxBatch = 16
 /** In one process nothing has to fit a broker: the largest picture that is decoded, and room for its headers. */
 const maxMessageBytes = defaultImageLimits.maxBytes + 64 * 1024
 
+/** Who reads the answers is there before the frames: what all have read is let go at once. */
+const nothing = { messages: 0, bytes: 0 }
+
 /** Frames held as pixels at one time. */
 const framesAtOnce = 8
 
@@ -65,7 +68,9 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   const { models, gallery } = options
   await using scope = new AsyncDisposableStack()
   const topics = topicNames()
-  const bus = scope.use(new MemoryBus({ partitions: 8, maxMessageBytes: messageLimit(maxMessageBytes) }))
+  const bus = scope.use(
+    new MemoryBus({ partitions: 8, maxMessageBytes: messageLimit(maxMessageBytes), retention: nothing }),
+  )
   const detection: DetectionOptions = {
     scoreThreshold: options.detectionThreshold,
     maxBoxes: options.maxBoxes,

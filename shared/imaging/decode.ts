@@ -65,16 +65,19 @@ export async function decodeImage(bytes: Uint8Array, limits: ImageLimits): Promi
       .toColourspace('srgb')
       .timeout({ seconds: limits.timeoutSeconds })
       .raw()
-      .toUint8Array() // Unlike toBuffer(), in a buffer of its own that can be moved to a worker.
+      .toBuffer({ resolveWithObject: true })
     return { data: toRgb(data, info.channels), width: info.width, height: info.height }
   } catch (error) {
     throw error instanceof SightlineError ? error : imageError(error, limits)
   }
 }
 
-/** Three channels in a buffer of their own; grey pictures have one. */
-function toRgb(data: Uint8Array, channels: number): Uint8Array<ArrayBuffer> {
-  if (channels === 3) return data as Uint8Array<ArrayBuffer>
+/**
+ * Three channels, copied: sharp's own buffer can't be moved to a worker. (Its toUint8Array() can, but sharp 0.35.5 never
+ * frees what that returns.) Grey pictures have one channel.
+ */
+function toRgb(data: Buffer, channels: number): Uint8Array<ArrayBuffer> {
+  if (channels === 3) return new Uint8Array(data)
   const pixels = data.length / channels
   const rgb = new Uint8Array(pixels * 3)
   for (let pixel = 0; pixel < pixels; pixel += 1) rgb.fill(data[pixel * channels]!, pixel * 3, pixel * 3 + 3)
