@@ -99,7 +99,7 @@ function priceRail(random: Random, width: number): Promise<Texture> {
   )
 }
 
-export async function checkoutRoom(random: Random): Promise<Room> {
+export function checkoutRoom(random: Random): Room {
   const seed = random.integer(0, 1e6)
   const wood = paintedTexture(768, 512, (x, y) => {
     const plank = Math.floor(y / 86)
@@ -114,16 +114,13 @@ export async function checkoutRoom(random: Random): Promise<Room> {
     return [grey, grey, grey - 4]
   })
   const steel = brushedSteel(seed + 4)
-  const [glass, receipt] = await Promise.all([scannerGlass(), receiptPaper(random)])
   return {
-    view: { width: 960, height: 720, position: [-4, 62, 66], target: [0, 4, -2], angle: 52 },
+    view: { width: 960, height: 720, position: [-3, 86, 40], target: [0, 2, 2], angle: 48 },
     lighting: { direction: unit([0.5, 0.9, 0.25]), key: 0.7, ambient: 0.55, ground: null },
     furniture: [
       put(plane([-300, -60, -420], [600, 0, 0], [0, 0, 410], 24, 24), floor),
       put(plane([-75, 0, -44], [150, 0, 0], [0, 0, 84], 24, 16), wood, 0.25),
       put(plane([-75, 0.02, -48], [150, 0, 0], [0, 0, 4.5], 24, 2), steel, 0.5),
-      put(plane([-13, 0.05, -10], [26, 0, 0], [0, 0, 24], 8, 8), glass, 0.4),
-      put(plane([-38, 0.05, 16], [8, 0, -2], [2.4, 0, 10]), receipt),
     ],
     tint: [1, 1, 1.02],
     noise: 4.2,
@@ -136,23 +133,6 @@ const brushedSteel = (seed: number): Texture =>
     const grey = 150 + 36 * valueNoise(x / 60, y / 1.2, seed) + 10 * valueNoise(x / 3, y, seed + 1)
     return [grey, grey + 1, grey + 4]
   })
-
-const scannerGlass = (): Promise<Texture> =>
-  svgTexture(
-    `<rect width="312" height="288" fill="#8d9399"/><rect x="14" y="14" width="284" height="260" fill="#262d36"/>` +
-      `<path d="M14 200L150 14H230L60 274H14Z" fill="#fff" fill-opacity=".08"/><path d="M60 144H252M156 50V238M90 78L222 210M222 78L90 210" stroke="#b01c1c" stroke-opacity=".55" stroke-width="3"/>`,
-    312,
-    288,
-  )
-
-function receiptPaper(random: Random): Promise<Texture> {
-  const rows = Array.from(
-    { length: 13 },
-    (_, index) =>
-      `<path d="M10 ${24 + index * 9}h${random.between(30, 70)}M92 ${24 + index * 9}h18" stroke="#666" stroke-width="2.6"/>`,
-  )
-  return svgTexture(`<rect width="120" height="150" fill="#f4f2ec"/>${rows.join('')}`, 120, 150)
-}
 
 export async function conveyorRoom(random: Random): Promise<Room> {
   const seed = random.integer(0, 1e6)

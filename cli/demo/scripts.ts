@@ -12,21 +12,36 @@ export interface Staged {
 /** The products before the camera in one frame; a camera's script is a list of them. */
 export type Moment = readonly Staged[]
 
-/** Every product comes up before one comes again, in an order of chance. */
+/** Every third product is one that is not enrolled; within each kind all come up before one comes again. */
 function dealer(random: Random): () => Product {
-  const deck: Product[] = []
-  return () => {
-    if (deck.length === 0) {
-      deck.push(...products)
-      for (let at = deck.length - 1; at > 0; at -= 1) {
-        const other = random.integer(0, at)
-        const product = deck[at]!
-        deck[at] = deck[other]!
-        deck[other] = product
-      }
+  const deckOf = (isEnrolled: boolean): (() => Product) => {
+    let deck: Product[] = []
+    return () => {
+      if (deck.length === 0)
+        deck = shuffled(
+          products.filter((product) => product.isEnrolled === isEnrolled),
+          random,
+        )
+      return deck.pop()!
     }
-    return deck.pop()!
   }
+  const [known, unknown] = [deckOf(true), deckOf(false)]
+  let dealt = 0
+  return () => {
+    dealt += 1
+    return dealt % 3 === 0 ? unknown() : known()
+  }
+}
+
+function shuffled<T>(things: readonly T[], random: Random): T[] {
+  const order = [...things]
+  for (let at = order.length - 1; at > 0; at -= 1) {
+    const other = random.integer(0, at)
+    const thing = order[at]!
+    order[at] = order[other]!
+    order[other] = thing
+  }
+  return order
 }
 
 const turn = (random: Random, spread: number, most: number): number =>
@@ -64,7 +79,7 @@ export function shelfScript(random: Random, frames: number): readonly Moment[] {
   return moments
 }
 
-/** Packages, mostly lying, slide over the counter one after the other; between two customers it is empty. */
+/** Packages lie on the counter and are pushed over it one after the other; between two customers it is empty. */
 export function checkoutScript(random: Random, frames: number): readonly Moment[] {
   return passing(random, frames, {
     from: 52,
@@ -72,17 +87,12 @@ export function checkoutScript(random: Random, frames: number): readonly Moment[
     step: -13,
     gap: () => random.integer(2, 4),
     pause: () => random.integer(10, 12),
-    place: (product, x) => {
-      const lies = product.shape.kind === 'pouch' || random.next() < 0.5
-      const { shape } = product
-      const thickness = 'depth' in shape ? shape.depth / 2 : shape.radius
-      return {
-        position: [x, 0, lies ? random.between(2, 14) : random.between(-12, 6)],
-        lift: lies ? thickness : 0,
-        yaw: turn(random, 14, 34),
-        tip: lies ? 90 : 0,
-      }
-    },
+    place: ({ shape }, x) => ({
+      position: [x, 0, random.between(6, 20)],
+      lift: 'depth' in shape ? shape.depth / 2 : shape.radius,
+      yaw: turn(random, 11, 26),
+      tip: 90,
+    }),
   })
 }
 
