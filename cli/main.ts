@@ -89,8 +89,13 @@ try {
     stop: stopOnSignal(),
   })
 } catch (error) {
-  const isUsage = error instanceof SightlineError && error.code === 'USAGE'
-  const isOurs = error instanceof SightlineError
-  process.stderr.write(`sightline: ${isOurs ? describeError(error) : error instanceof Error ? error.stack : error}\n`)
-  process.exitCode = isUsage ? 2 : 1
+  process.stderr.write(`sightline: ${explain(error)}\n`)
+  process.exitCode = error instanceof SightlineError && error.code === 'USAGE' ? 2 : 1
+}
+
+/** What a person can act on is one line; only an error of ours brings its stack. */
+function explain(error: unknown): string {
+  const isSystem = error instanceof Error && 'syscall' in error
+  if (error instanceof SightlineError || isSystem) return describeError(error)
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
