@@ -12,7 +12,7 @@ import torch
 
 from .config import Config, load_config
 from .data import Listed, is_held_out, load, read_box_list
-from .evaluate import detect_with, evaluate
+from .evaluate import detect_with, evaluate, iou
 from .export import detect_with_onnx, write_model_folder
 from .network import Detector
 from .train import train
@@ -96,8 +96,6 @@ def _export(options: argparse.Namespace) -> None:
 
 def best_threshold(model: Detector, size: int, pictures: list[Listed]) -> float:
     """The score threshold of the highest F-measure at IoU 0.5, recall weighing more: a missed object is never named."""
-    from .evaluate import iou
-
     detect = detect_with(model, size)
     rows: list[tuple[float, bool]] = []
     truth = 0

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
 
-from ..embedding.efficientnet_lite import load_imagenet
+from ..embedding.efficientnet_lite import EfficientNetLite, load_imagenet
 from ..manifest import normalized
 from .composites import Material, read_material, shelf, table
 from .config import Config
@@ -62,22 +62,13 @@ def _target(sample: Sample) -> Target:
 
 
 def new_detector(config: Config) -> Detector:
-    """A detector with the ImageNet backbone, its head fresh."""
+    """A detector with the ImageNet backbone, its neck and heads fresh."""
     torch.manual_seed(config.seed)
-    model = Detector(config.width, config.frozen)
-    source = EfficientNetSource()
-    model.backbone.stem.load_state_dict(source.stem.state_dict())
-    model.backbone.blocks.load_state_dict(source.blocks.state_dict())
+    model, imagenet = Detector(config.width, config.frozen), EfficientNetLite(0)
+    load_imagenet(imagenet)
+    model.backbone.stem.load_state_dict(imagenet.stem.state_dict())
+    model.backbone.blocks.load_state_dict(imagenet.blocks.state_dict())
     return model
-
-
-def EfficientNetSource() -> nn.Module:  # noqa: N802
-    """EfficientNet-Lite0 with its ImageNet weights."""
-    from ..embedding.efficientnet_lite import EfficientNetLite
-
-    network = EfficientNetLite(0)
-    load_imagenet(network)
-    return network
 
 
 def train(config: Config, listed: list[Listed], held_out: list[Listed], root: Path, folder: Path, log: Log) -> Path:
