@@ -29,6 +29,7 @@ export const galleryEmbedder = ({ manifest }: Model<EmbedderManifest>): GalleryE
 
 export interface RecognitionOptions {
   readonly detectionThreshold?: number | undefined
+  readonly detectionNmsIou?: number | undefined
   readonly maxBoxes?: number | undefined
   readonly wholeFrame?: DetectionOptions['wholeFrame'] | undefined
   /** Recognition threshold; the embedder manifest's where not given. */
@@ -74,6 +75,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   const detection: DetectionOptions = {
     scoreThreshold: options.detectionThreshold,
     maxBoxes: options.maxBoxes,
+    nmsIou: options.detectionNmsIou,
     wholeFrame: options.wholeFrame ?? 'fallback',
     crop: models.embedder.manifest.input,
   }

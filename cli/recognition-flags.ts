@@ -16,6 +16,7 @@ export const recognitionOptions = {
   threshold: { type: 'string' },
   'label-threshold': { type: 'string', multiple: true },
   'detection-threshold': { type: 'string' },
+  'detection-nms-iou': { type: 'string' },
   'max-boxes': { type: 'string' },
   'whole-frame': { type: 'string' },
   'nms-iou': { type: 'string' },
@@ -25,6 +26,7 @@ export const recognitionHelp = `  --gallery DIR           gallery folder made by
   --threshold T           least similarity of a recognition, -1..1 (default: the embedder's)
   --label-threshold L=T   another threshold for one label; may be repeated
   --detection-threshold T least detection score, 0..1 (default: the detector's)
+  --detection-nms-iou T   overlap (IoU) from which of two detected boxes the weaker goes, 0..1 (default: the detector's)
   --max-boxes N           most boxes a picture (default: the detector's)
   --whole-frame MODE      also look at the whole picture: always, fallback (when nothing was detected), never
                           (default: fallback)
@@ -50,6 +52,7 @@ export const recognitionOf = (values: Values): RecognitionOptions => ({
   threshold: number(values, 'threshold', { min: -1, max: 1 }),
   labelThresholds: labelThresholds(values),
   detectionThreshold: number(values, 'detection-threshold', { min: 0, max: 1 }),
+  detectionNmsIou: number(values, 'detection-nms-iou', { min: 0, max: 1 }),
   maxBoxes: number(values, 'max-boxes', { min: 1, max: 1000, integer: true }),
   wholeFrame: choice(values, 'whole-frame', ['always', 'fallback', 'never']),
   nmsIou: number(values, 'nms-iou', { min: 0, max: 1 }),
