@@ -4,20 +4,30 @@ import type { Terminal } from '../command.ts'
 
 export interface Progress extends Disposable {
   advance(): void
+  /** Takes the bar away; so does disposing. */
   end(): void
 }
 
 const nothing = (): void => undefined
 
-export function openProgress(terminal: Pick<Terminal, 'isInteractive'>, what: string, total: number): Progress {
+/** `what` is the program's own text. The bar is drawn on `stream`, stderr where not given, so that stdout stays clean. */
+export function openProgress(
+  terminal: Pick<Terminal, 'isInteractive'>,
+  what: string,
+  total: number,
+  stream: NodeJS.WritableStream = process.stderr,
+): Progress {
   if (!terminal.isInteractive || total < 2) return { advance: nothing, end: nothing, [Symbol.dispose]: nothing }
   const bar = new SingleBar({
     format: `${what} {bar} {value}/{total}  {eta_formatted} left`,
     barCompleteChar: '━',
     barIncompleteChar: '─',
-    hideCursor: true,
+    barsize: 28,
     clearOnComplete: true,
-    stream: process.stderr,
+    // A killed program can't show a hidden cursor again, and signals are the command's business, not the bar's.
+    hideCursor: false,
+    gracefulExit: false,
+    stream,
   })
   bar.start(total, 0)
   const end = (): void => bar.stop()
