@@ -112,7 +112,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
       framesAtOnce,
     }),
   )
-  const closed = Promise.all([...[matching, embedding, detecting, detector, embedder].map((one) => one.closed)])
+  const closed = Promise.all([matching, embedding, detecting, detector, embedder].map((one) => one.closed))
   const owned = scope.move()
   return {
     bus,
