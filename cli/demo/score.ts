@@ -1,38 +1,48 @@
 /** Holds the demo's answers against what is really in the frames. */
 import type { RecognitionEvent } from '@sightline/shared/contracts/recognition-event.ts'
 import { iou } from '../eval/detection.ts'
+import type { Score } from '../report/report-data.ts'
 import type { TrueObject } from './stage.ts'
 
-export interface Score {
-  /** Objects in the frames that are seen at least by half. */
-  readonly objects: number
-  /** Of these, those with a reported box (IoU 0.5 or more). */
-  readonly found: number
-  /** Of the found ones, those rightly named, or rightly called unknown. */
-  readonly right: number
+export const noScore: Score = {
+  enrolled: 0,
+  enrolledFound: 0,
+  enrolledNamed: 0,
+  foreign: 0,
+  foreignFound: 0,
+  foreignUnknown: 0,
 }
-
-export const noScore: Score = { objects: 0, found: 0, right: 0 }
 
 /** An object that others cover more than this need not be found. */
 const leastVisible = 0.5
 
+/**
+ * An object is found where a box overlaps it with an IoU of 0.5 or more. It is rightly named where one of these boxes
+ * bears its name and none another, and rightly unknown where none bears a name.
+ */
 export function scoreFrame(truth: readonly TrueObject[], { objects }: Pick<RecognitionEvent, 'objects'>): Score {
   let score = noScore
   for (const { item, box, visible } of truth) {
     if (visible < leastVisible) continue
-    const here = objects.filter((object) => iou(object.box, box) >= 0.5)
-    score = addScores(score, {
-      objects: 1,
-      found: here.length > 0 ? 1 : 0,
-      right: here.some((object) => object.item === item) ? 1 : 0,
-    })
+    const names = objects.filter((object) => iou(object.box, box) >= 0.5).map((object) => object.item)
+    const found = names.length > 0 ? 1 : 0
+    const given = names.filter((name) => name !== null)
+    if (item === null) {
+      const unknown = found === 1 && given.length === 0 ? 1 : 0
+      score = addScores(score, { ...noScore, foreign: 1, foreignFound: found, foreignUnknown: unknown })
+    } else {
+      const named = given.length > 0 && given.every((name) => name === item) ? 1 : 0
+      score = addScores(score, { ...noScore, enrolled: 1, enrolledFound: found, enrolledNamed: named })
+    }
   }
   return score
 }
 
 export const addScores = (a: Score, b: Score): Score => ({
-  objects: a.objects + b.objects,
-  found: a.found + b.found,
-  right: a.right + b.right,
+  enrolled: a.enrolled + b.enrolled,
+  enrolledFound: a.enrolledFound + b.enrolledFound,
+  enrolledNamed: a.enrolledNamed + b.enrolledNamed,
+  foreign: a.foreign + b.foreign,
+  foreignFound: a.foreignFound + b.foreignFound,
+  foreignUnknown: a.foreignUnknown + b.foreignUnknown,
 })
