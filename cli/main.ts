@@ -62,12 +62,10 @@ async function main(words: readonly string[], terminal: Terminal): Promise<numbe
 /** The first signal asks the command to finish; a second one ends the process at once. */
 function stopOnSignal(): AbortSignal {
   const controller = new AbortController()
-  for (const [signal, number] of [
-    ['SIGINT', 2],
-    ['SIGTERM', 15],
-  ] as const) {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (controller.signal.aborted) process.exit(128 + number)
+      // Not process.exit: it waits for native code in the workers, or crashes in it.
+      if (controller.signal.aborted) process.kill(process.pid, 'SIGKILL')
       process.stderr.write('finishing what is under way; a second signal ends at once\n')
       controller.abort()
     })

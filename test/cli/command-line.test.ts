@@ -300,7 +300,7 @@ describe('run', () => {
     child.kill('SIGTERM')
     await heard
     child.kill('SIGTERM')
-    expect((await finished).code).toBe(143)
+    expect((await finished).signal).toBe('SIGKILL')
   })
 
   test('skips frames that are too old, and says so in their events', async () => {

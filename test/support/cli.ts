@@ -1,11 +1,14 @@
 /** Runs the command line as a process of its own, as a user does. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
 const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url))
 
 export interface Finished {
   readonly code: number | null
+  /** What ended it, where it did not end by itself. */
+  readonly signal: NodeJS.Signals | null
   readonly out: string
   readonly err: string
   /** The lines of the output, parsed. */
@@ -20,9 +23,10 @@ export async function finish(child: ChildProcessWithoutNullStreams): Promise<Fin
   let err = ''
   child.stdout.on('data', (chunk) => (out += String(chunk)))
   child.stderr.on('data', (chunk) => (err += String(chunk)))
-  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
   return {
     code,
+    signal,
     out,
     err,
     json: () =>
