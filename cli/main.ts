@@ -59,13 +59,15 @@ async function main(words: readonly string[], terminal: Terminal): Promise<numbe
   return command.run(values, positionals, terminal)
 }
 
+/** process.exit would wait for native code in the workers, or crash in it. */
+const endAtOnce = (): boolean => process.kill(process.pid, 'SIGKILL')
+
 /** The first signal asks the command to finish; a second one ends the process at once. */
 function stopOnSignal(): AbortSignal {
   const controller = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      // Not process.exit: it waits for native code in the workers, or crashes in it.
-      if (controller.signal.aborted) process.kill(process.pid, 'SIGKILL')
+      if (controller.signal.aborted) endAtOnce()
       process.stderr.write('finishing what is under way; a second signal ends at once\n')
       controller.abort()
     })
@@ -76,7 +78,7 @@ function stopOnSignal(): AbortSignal {
 /** A reader that goes away (`| head`) ends the output, not the program with a stack trace. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
-  process.exit(0)
+  endAtOnce()
 })
 
 try {
