@@ -39,6 +39,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     learn = commands.add_parser("train", help="train an embedder from a YAML configuration, or go on with a run")
     learn.add_argument("config", type=Path)
     learn.add_argument("--run", type=Path, required=True, help="folder of checkpoints and curves")
+    learn.add_argument("--after", type=Path, help="another run's folder, to begin with its weights")
     _list_arguments(learn)
     learn.set_defaults(command=_train)
 
@@ -101,7 +102,8 @@ def _merge(options: argparse.Namespace) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     learned, held_out = _split(options)
-    _say(f"weights: {train(load_config(options.config), learned, held_out, options.run, _say)}")
+    weights = train(load_config(options.config), learned, held_out, options.run, _say, options.after)
+    _say(f"weights: {weights}")
 
 
 def _evaluate(options: argparse.Namespace) -> None:

@@ -12,6 +12,8 @@ from .metrics import l2_normalized
 from .pictures import Picture
 
 ENROLLED_PICTURES = 5
+# A label's pictures beyond these are mostly further frames of the same video or sides of the same render.
+MOST_PICTURES = 12
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,10 @@ def split_open_set(pictures: Sequence[Picture]) -> Split:
     for dataset, names in labels.items():
         for place, label in enumerate(names):
             group = members[dataset, label]
+            group = group[:: -(-len(group) // MOST_PICTURES)]
             if place % 2:
                 split.unknown.extend(group)
                 continue
-            # Every nth: neighbours may be frames of one video.
             step = max(2, -(-len(group) // ENROLLED_PICTURES))
             split.enrolled.extend(group[::step])
             split.known.extend(p for i, p in enumerate(group) if i % step)

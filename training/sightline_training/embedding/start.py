@@ -1,5 +1,6 @@
 """What a run begins with: the network, its optimizer and its teacher, new or from the last checkpoint."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,7 @@ class Run:
         }
 
     def restore(self, state: dict) -> None:
+        """Goes on where a checkpoint was made."""
         self.model.load_state_dict(state["model"])
         self.classifier.load_state_dict(state["classifier"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -52,15 +54,23 @@ class Run:
                 self.average.state[name].copy_(value)
         self.step, self.seconds = state["step"], state["seconds"]
 
+    def follow(self, state: dict) -> None:
+        """Begins at step 0 with another run's averaged weights, its classifier and its optimizer's moments."""
+        self.restore(state)
+        if self.average:
+            self.model.load_state_dict(self.average.state)
+            self.average.updates = 0
+        self.step, self.seconds = 0, 0.0
+
 
 def start_run(
-    config: TrainConfig, pictures: Sequence[Picture], labels: Tensor, classes: int, folder: Path, device: torch.device,
-    report: Report,
+    config: TrainConfig, pictures: Sequence[Picture], labels: Tensor, classes: int, folder: Path, after: Path | None,
+    device: torch.device, report: Report,
 ) -> Run:
-    """A new run, or the folder's last checkpoint."""
+    """The folder's last checkpoint; without one, a new run, which begins where the run in `after` ended if given."""
     saved = load_checkpoint(folder / "checkpoint.pt")
     model, classifier = build_embedder(config.network), build_classifier(classes)
-    if saved is None and config.start_from_imagenet:
+    if saved is None and after is None and config.start_from_imagenet:
         _start_from_imagenet(model, classifier, config, pictures, labels, folder, report)
         save_checkpoint(folder / "start.pt", model.state_dict())
     model.to(device, memory_format=torch.channels_last)
@@ -74,6 +84,12 @@ def start_run(
     run = Run(model, classifier, optimizer, Average(model, config.ema) if config.ema else None)
     if saved is not None:
         run.restore(saved)
+    elif after is not None:
+        previous = load_checkpoint(after / "checkpoint.pt")
+        if previous is None:
+            raise FileNotFoundError(f"{after} has no checkpoint to begin from")
+        run.follow(previous)
+        shutil.copy(after / "start.pt", folder / "start.pt")
     return run
 
 

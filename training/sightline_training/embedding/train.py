@@ -53,12 +53,14 @@ def rate_at(progress: float, step: int, config: TrainConfig) -> float:
 
 
 def train(
-    config: TrainConfig, pictures: Sequence[Picture], held_out: Sequence[Picture], folder: Path, report: Report
+    config: TrainConfig, pictures: Sequence[Picture], held_out: Sequence[Picture], folder: Path, report: Report,
+    after: Path | None = None,
 ) -> Path:
     """Trains on `pictures`, watches `held_out`, and returns the file of the final (averaged) weights.
 
     folder/ gets start.pt, checkpoint.pt, losses.csv, validation.csv and final.pt; a folder that holds a checkpoint
-    is continued. A batch depends on its step alone, so a continued run sees what an unbroken one would.
+    is continued. A batch depends on its step alone, so a continued run sees what an unbroken one would. A new run
+    begins with the weights of the run in `after`, where that is given: a second schedule, other sizes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(config.threads)
@@ -68,7 +70,7 @@ def train(
     names = sorted({p.label for p in pictures})
     number = {name: i for i, name in enumerate(names)}
     labels = torch.tensor([number[p.label] for p in pictures])
-    run = start_run(config, pictures, labels, len(names), folder, place.device, report)
+    run = start_run(config, pictures, labels, len(names), folder, after, place.device, report)
     student = place.wrapped(Student(run.model, run.classifier))
     targets = teacher_of(config, pictures, folder, report)
     loader = _loader(config, pictures, names, run.step, place)
