@@ -222,6 +222,91 @@ const layouts: Readonly<Record<Layout, Draw>> = {
       word(design.net, { x: w * 0.84, y: h * 0.765, size: m * 0.06, maxWidth: w * 0.2, fill: deep, weight: 600 })
     )
   },
+
+  quarters: (design, w, h) => {
+    const { ground, deep, accent, ink } = design.palette
+    const m = Math.min(w, h)
+    return (
+      `<rect width="${w}" height="${h}" fill="${ground}"/><rect width="${w / 2}" height="${h / 2}" fill="${deep}"/><rect x="${w / 2}" y="${h / 2}" width="${w / 2}" height="${h / 2}" fill="${deep}"/>` +
+      `<path d="M0 ${h / 2}H${w}M${w / 2} 0V${h}" stroke="${accent}" stroke-width="${m * 0.03}"/>` +
+      `<circle cx="${w / 2}" cy="${h / 2}" r="${m * 0.33}" fill="${deep}" stroke="${accent}" stroke-width="${m * 0.04}"/>` +
+      motif(design, w / 2, h / 2, m * 0.25) +
+      word(design.brand, {
+        x: w / 2,
+        y: h * 0.2,
+        size: m * 0.27,
+        maxWidth: w * 0.9,
+        fill: accent,
+        weight: 900,
+        outline: deep,
+      }) +
+      word(design.name, {
+        x: w / 2,
+        y: h * 0.86,
+        size: m * 0.2,
+        maxWidth: w * 0.86,
+        fill: ink,
+        weight: 900,
+        outline: deep,
+      }) +
+      word(design.flavour, {
+        x: w / 2,
+        y: h * 0.93,
+        size: m * 0.1,
+        maxWidth: w * 0.8,
+        fill: accent,
+        weight: 600,
+        outline: deep,
+      })
+    )
+  },
+
+  poster: (design, w, h) => {
+    const { ground, deep, accent, ink, paper } = design.palette
+    const m = Math.min(w, h)
+    const rings = [1, 0.78, 0.56].map(
+      (size, index) =>
+        `<circle cx="${w / 2}" cy="${h * 0.36}" r="${m * 0.42 * size}" fill="${[deep, accent, paper][index]}"/>`,
+    )
+    return (
+      `<rect width="${w}" height="${h}" fill="${ground}"/>${rings.join('')}` +
+      motif(design, w / 2, h * 0.36, m * 0.2) +
+      `<rect y="${h * 0.7}" width="${w}" height="${h * 0.3}" fill="${deep}"/><rect y="${h * 0.7}" width="${w}" height="${h * 0.012}" fill="${accent}"/>` +
+      word(design.name, { x: w / 2, y: h * 0.8, size: m * 0.19, maxWidth: w * 0.86, fill: accent, weight: 900 }) +
+      word(design.brand, {
+        x: w / 2,
+        y: h * 0.88,
+        size: m * 0.13,
+        maxWidth: w * 0.7,
+        fill: ink,
+        weight: 500,
+        spacing: 0.2,
+      }) +
+      word(design.flavour, { x: w / 2, y: h * 0.94, size: m * 0.075, maxWidth: w * 0.6, fill: ink, weight: 400 })
+    )
+  },
+
+  waves: (design, w, h) => {
+    const { ground, deep, accent, ink, paper } = design.palette
+    const m = Math.min(w, h)
+    const wave = (y: number, fill: string): string =>
+      `<path d="M0 ${h * y}C${w * 0.25} ${h * (y - 0.1)} ${w * 0.25} ${h * (y + 0.1)} ${w / 2} ${h * y}S${w * 0.75} ${h * (y + 0.1)} ${w} ${h * y}V${h}H0Z" fill="${fill}"/>`
+    return (
+      `<rect width="${w}" height="${h}" fill="${ground}"/>${wave(0.46, paper)}${wave(0.6, accent)}${wave(0.76, deep)}` +
+      word(design.brand, {
+        x: w / 2,
+        y: h * 0.32,
+        size: m * 0.34,
+        maxWidth: w * 0.86,
+        fill: ink,
+        weight: 900,
+        skew: -6,
+      }) +
+      motif(design, w * 0.72, h * 0.6, m * 0.24) +
+      word(design.name, { x: w * 0.32, y: h * 0.64, size: m * 0.15, maxWidth: w * 0.5, fill: deep, weight: 800 }) +
+      word(design.flavour, { x: w / 2, y: h * 0.92, size: m * 0.09, maxWidth: w * 0.8, fill: paper, weight: 600 })
+    )
+  },
 }
 
 /** The front of a package, w × h. */

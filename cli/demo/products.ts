@@ -12,7 +12,7 @@ export interface Palette {
   readonly paper: string
 }
 
-export type Layout = 'arch' | 'band' | 'diagonal' | 'medallion' | 'stripes' | 'window'
+export type Layout = 'arch' | 'band' | 'diagonal' | 'medallion' | 'poster' | 'quarters' | 'stripes' | 'waves' | 'window'
 
 /** What is printed on a package. */
 export interface Design {
@@ -42,7 +42,7 @@ const can: Shape = { kind: 'can', radius: 3.6, height: 13.5 }
 const tallCan: Shape = { kind: 'can', radius: 3.1, height: 17 }
 const water: Shape = { kind: 'bottle', radius: 4.2, height: 26, liquid: '#bfe3ee', cap: '#1d6fb8' }
 const juice: Shape = { kind: 'bottle', radius: 4.6, height: 23, liquid: '#f59a1c', cap: '#2e7d32' }
-const softener: Shape = { kind: 'bottle', radius: 5.4, height: 25, liquid: '#e9def7', cap: '#6d3fb0' }
+const softener: Shape = { kind: 'bottle', radius: 5.4, height: 25, liquid: '#b06be0', cap: '#ffd23f' }
 const jar: Shape = { kind: 'jar', radius: 4.6, height: 13, liquid: '#b3201a', cap: '#d8b24a' }
 const bag: Shape = { kind: 'pouch', width: 19, height: 26, depth: 7 }
 const brick: Shape = { kind: 'pouch', width: 11, height: 20, depth: 7 }
@@ -115,8 +115,8 @@ export const products: readonly Product[] = [
     net: '250 ml',
     layout: 'stripes',
     motif: 'bean',
-    motifColours: { main: '#8a5a35', dark: '#2a1609', light: '#e6c8a2' },
-    palette: { ground: '#16222b', deep: '#05090c', accent: '#2fb5c7', ink: '#f3ead9', paper: '#efe3cd' },
+    motifColours: { main: '#b97f4e', dark: '#2a1609', light: '#f4dcba' },
+    palette: { ground: '#12454f', deep: '#06191d', accent: '#35d0e6', ink: '#f7eedd', paper: '#f3e4cb' },
   }),
   product('alpira-water', 'Alpira Spring Water', water, {
     brand: 'Alpira',
@@ -183,7 +183,7 @@ export const products: readonly Product[] = [
     name: 'ENERGY',
     flavour: 'lime rush',
     net: '250 ml',
-    layout: 'diagonal',
+    layout: 'quarters',
     motif: 'bolt',
     motifColours: { main: '#b7f22b', dark: '#1a1a24', light: '#f4ffd6' },
     palette: { ground: '#8a2be2', deep: '#1a1a24', accent: '#b7f22b', ink: '#f2ffe0', paper: '#b7f22b' },
@@ -193,17 +193,17 @@ export const products: readonly Product[] = [
     name: 'SOFT',
     flavour: 'lilac blossom',
     net: '0.9 l',
-    layout: 'medallion',
+    layout: 'waves',
     motif: 'blossom',
-    motifColours: { main: '#a874e0', dark: '#5c35a0', light: '#ffe27a' },
-    palette: { ground: '#efe6fb', deep: '#5c35a0', accent: '#7fd0d8', ink: '#4a2a86', paper: '#ffffff' },
+    motifColours: { main: '#ffffff', dark: '#c94a86', light: '#ffe27a' },
+    palette: { ground: '#6d3fb0', deep: '#2f1766', accent: '#ff8fb8', ink: '#ffe9f4', paper: '#ffd3e4' },
   }),
   unknownProduct('mokari-espresso', 'Mokari Espresso', brick, {
     brand: 'Mokari',
     name: 'ESPRESSO',
     flavour: 'whole beans',
     net: '250 g',
-    layout: 'arch',
+    layout: 'poster',
     motif: 'bean',
     motifColours: { main: '#6b3b1e', dark: '#2b1407', light: '#f0d4a8' },
     palette: { ground: '#1f6f6b', deep: '#0c3836', accent: '#f2b632', ink: '#fdf3dc', paper: '#e9dcc0' },
