@@ -1,4 +1,4 @@
-"""A PicoDet detector on an EfficientNet-Lite0 backbone: four levels, a class logit and four distributions a cell.
+"""PicoDet, and its starter form on EfficientNet-Lite0: four levels, a class logit and four distributions a cell.
 
 Head and distributions: Yu et al., "PP-PicoDet" (arXiv:2111.00902); Li et al., "Generalized Focal Loss"
 (arXiv:2006.04388). Neck: a path aggregation network of depthwise convolutions, all levels of one width.
@@ -84,12 +84,12 @@ class Neck(nn.Module):
         return [low, middle, high, top + self.top_out(high)]
 
 
-class Detector(nn.Module):
+class PicoDet(nn.Module):
     """[N, 3, H, W] (H, W multiples of 64) to a tensor a level, [N, 33, H/stride, W/stride]: logit, then 4 x 8 bins."""
 
-    def __init__(self, width: int = 96, frozen: int = 3) -> None:
+    def __init__(self, backbone: nn.Module, neck: nn.Module, width: int) -> None:
         super().__init__()
-        self.backbone, self.neck = Backbone(frozen), Neck(width)
+        self.backbone, self.neck = backbone, neck
         self.towers = nn.ModuleList(nn.Sequential(SeparableConv(width, width), SeparableConv(width, width)) for _ in STRIDES)
         self.heads = nn.ModuleList(nn.Conv2d(width, CHANNELS_OUT, 1) for _ in STRIDES)
         for head in self.heads:
@@ -100,6 +100,13 @@ class Detector(nn.Module):
     def forward(self, x: Tensor) -> list[Tensor]:
         maps = self.neck(self.backbone(x))
         return [head(tower(y)) for tower, head, y in zip(self.towers, self.heads, maps)]
+
+
+class Detector(PicoDet):
+    """PicoDet on EfficientNet-Lite0: the starter network."""
+
+    def __init__(self, width: int = 96, frozen: int = 3) -> None:
+        super().__init__(Backbone(frozen), Neck(width), width)
 
 
 def flatten(levels: list[Tensor]) -> tuple[Tensor, Tensor]:
