@@ -21,5 +21,6 @@ export function startDetector(options: DetectorOptions): Promise<Subscription> {
     }),
     frameId: frameIdOf,
     skipped: ({ frame }) => frame.skipped,
+    capturedAt: ({ frame }) => frame.capturedAt,
   })
 }

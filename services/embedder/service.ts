@@ -20,5 +20,6 @@ export function startEmbedder(options: EmbedderOptions): Promise<Subscription> {
     }),
     frameId: carriedFrameId,
     skipped: ({ frame }) => frame.skipped,
+    capturedAt: ({ frame }) => frame.capturedAt,
   })
 }

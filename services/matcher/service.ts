@@ -16,5 +16,6 @@ export function startMatcher(options: MatcherOptions): Promise<Subscription> {
     encode: (event) => encodeRecognitionEvent(topics.recognitions, event),
     frameId: carriedFrameId,
     skipped: ({ skipped }) => skipped,
+    capturedAt: ({ capturedAt }) => Date.parse(capturedAt),
   })
 }

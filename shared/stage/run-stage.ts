@@ -6,15 +6,42 @@ import { deadLetterTopic, type Topics } from '../contracts/topics.ts'
 import { describeError, SightlineError } from '../service/errors.ts'
 import { failed, type Outcome, type Stage } from './stage.ts'
 
-/** What one handler call came to; `failed`, `dropped` and `skipped` count by error code or reason. */
+/** How one message ended in a stage. */
+export interface MessageEnd {
+  readonly frameId: string
+  /** Topic, partition and offset, as text. */
+  readonly position: string
+  /** The W3C trace that the frame is part of; undefined where it has none. */
+  readonly traceparent: string | undefined
+  /** `skipped` is handed on like `done`, for a frame that was not computed. */
+  readonly kind: 'done' | 'skipped' | 'failed' | 'dropped'
+  /** The error code, or why it was skipped or dropped; null where it was done. */
+  readonly reason: string | null
+  /** What the dead letter says; null for all others. */
+  readonly error: string | null
+  /** Seconds from the frame's capture to now; null where it was not handed on. */
+  readonly ageSeconds: number | null
+}
+
+/** What one handler call came to, one end a message. It may come again: what is not committed is handled again. */
 export interface BatchReport {
   readonly stage: string
-  readonly size: number
   readonly seconds: number
-  readonly done: number
-  readonly failed: Readonly<Record<string, number>>
-  readonly dropped: Readonly<Record<string, number>>
-  readonly skipped: Readonly<Record<string, number>>
+  readonly ends: readonly MessageEnd[]
+}
+
+/** One message's time in a stage, as a part of its frame's trace. */
+export interface Span {
+  /** Go with whatever becomes of the message. */
+  readonly headers: Headers
+  end(end: MessageEnd): void
+  /** The world was bad: the message will come again. */
+  abandon(error: unknown): void
+}
+
+/** Makes the spans of a stage. */
+export interface Tracer {
+  start(stage: string, delivery: Delivery, frameId: string): Span
 }
 
 /** What every stage runs on, passed in by the process that composes it. */
@@ -26,6 +53,8 @@ export interface StageRuntime {
   /** Most messages of a partition between two commits. */
   readonly maxBatch: number
   readonly report: (report: BatchReport) => void
+  /** @default a frame's trace is handed on, and nothing is added to it */
+  readonly tracer?: Tracer | undefined
   /** ms since the epoch. */
   readonly now: () => number
 }
@@ -41,10 +70,12 @@ export interface StageWiring<In, Out> {
   readonly frameId: (delivery: Delivery) => string
   /** Why an output stands for a frame that was not computed; null where it was. */
   readonly skipped: (out: Out) => string | null
+  /** When the output's frame was captured, in ms since the epoch. */
+  readonly capturedAt: (out: Out) => number
 }
 
-/** Headers that follow a frame through all topics. */
-const carried = ['traceparent', 'tracestate'] as const
+/** W3C trace context; it follows a frame through all topics. */
+const traceHeaders = ['traceparent', 'tracestate'] as const
 export const frameIdHeader = 'frame-id'
 const maxReasonLength = 500
 
@@ -60,51 +91,82 @@ export function startStage<In, Out>(runtime: StageRuntime, wiring: StageWiring<I
  * processing the batch one by one, so that a single poisonous item becomes a dead letter and the others go on.
  */
 export function stageHandler<In, Out>(
-  { report, now, maxMessageBytes }: Pick<StageRuntime, 'report' | 'now'> & Pick<Bus, 'maxMessageBytes'>,
-  { stage, decode, encode, frameId, skipped }: Omit<StageWiring<In, Out>, 'input'>,
+  {
+    report,
+    now,
+    maxMessageBytes,
+    tracer = carrier,
+  }: Pick<StageRuntime, 'report' | 'now' | 'tracer'> & Pick<Bus, 'maxMessageBytes'>,
+  { stage, decode, encode, frameId, skipped, capturedAt }: Omit<StageWiring<In, Out>, 'input'>,
 ): Handler {
   /** An answer that the next topic does not take is a bad item: the bus would refuse it again and again. */
-  const toPublication = (out: Out, delivery: Delivery) => {
+  const toPublication = (out: Out, headers: Headers): Publication | SightlineError => {
     const encoded = encode(out)
-    const headers = { ...carriedHeaders(delivery), [frameIdHeader]: frameId(delivery), ...encoded.headers }
-    const publication = { ...encoded, headers }
+    const publication = { ...encoded, headers: { ...headers, ...encoded.headers } }
     try {
       assertMessageSize(publication, maxMessageBytes)
-      return { kind: 'publication', publication, skipped: skipped(out) } as const
+      return publication
     } catch (error) {
-      return { kind: 'failed', error: itemError(error) } as const
+      return itemError(error)
     }
+  }
+
+  const finish = (outcome: Outcome<Out>, delivery: Delivery, id: string, span: Span): Finished => {
+    const traceparent = span.headers['traceparent']
+    const known = { frameId: id, position: positionText(delivery), traceparent, error: null, ageSeconds: null }
+    const headers = { ...span.headers, [frameIdHeader]: id }
+    const bury = (error: SightlineError): Finished => ({
+      publication: deadLetter(stage.name, delivery, headers, error, now()),
+      end: { ...known, kind: 'failed', reason: error.code, error: describeError(error) },
+    })
+    if (outcome.kind === 'dropped')
+      return { publication: null, end: { ...known, kind: 'dropped', reason: outcome.reason } }
+    if (outcome.kind === 'failed') return bury(outcome.error)
+    const publication = toPublication(outcome.out, headers)
+    if (publication instanceof SightlineError) return bury(publication)
+    const reason = skipped(outcome.out)
+    const ageSeconds = Math.max(now() - capturedAt(outcome.out), 0) / 1000
+    return { publication, end: { ...known, kind: reason === null ? 'done' : 'skipped', reason, ageSeconds } }
   }
 
   return async (batch, signal) => {
     const started = now()
-    const outcomes = await processBatch(stage, decodeBatch(batch, decode), signal)
-    const counts = { done: 0, failed: {}, dropped: {}, skipped: {} }
-    const publications: Publication[] = []
-    for (const [index, outcome] of outcomes.entries()) {
-      const delivery = batch[index]!
-      const end = outcome.kind === 'done' ? toPublication(outcome.out, delivery) : outcome
-      if (end.kind === 'publication') {
-        counts.done += 1
-        publications.push(end.publication)
-        if (end.skipped !== null) count(counts.skipped, end.skipped)
-      } else if (end.kind === 'failed') {
-        count(counts.failed, end.error.code)
-        publications.push(deadLetter(stage.name, delivery, frameId(delivery), end.error, now()))
-      } else {
-        count(counts.dropped, end.reason)
-      }
+    const ids = batch.map(frameId)
+    const spans = batch.map((delivery, index) => tracer.start(stage.name, delivery, ids[index]!))
+    try {
+      const outcomes = await processBatch(stage, decodeBatch(batch, decode), signal)
+      const finished = outcomes.map((outcome, index) => finish(outcome, batch[index]!, ids[index]!, spans[index]!))
+      for (const [index, { end }] of finished.entries()) spans[index]!.end(end)
+      report({ stage: stage.name, seconds: (now() - started) / 1000, ends: finished.map(({ end }) => end) })
+      return finished.flatMap(({ publication }) => publication ?? [])
+    } catch (error) {
+      for (const span of spans) span.abandon(error)
+      throw error
     }
-    report({ stage: stage.name, size: batch.length, seconds: (now() - started) / 1000, ...counts })
-    return publications
   }
 }
 
-/** The original message with the reason it could not be processed, for `<topic>.dlq`. */
+interface Finished {
+  readonly publication: Publication | null
+  readonly end: MessageEnd
+}
+
+/** The tracer of a process that traces nothing: a frame's trace goes on past it. */
+const carrier: Tracer = {
+  start: (_stage, { headers }) => ({
+    headers: Object.fromEntries(
+      traceHeaders.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])),
+    ),
+    end: () => undefined,
+    abandon: () => undefined,
+  }),
+}
+
+/** The original message with the reason it could not be processed, for `<topic>.dlq`; `headers` are added to its own. */
 export function deadLetter(
   stage: string,
   delivery: Delivery,
-  frameId: string,
+  headers: Headers,
   error: SightlineError,
   time: number,
 ): Publication {
@@ -114,7 +176,7 @@ export function deadLetter(
     value: delivery.value,
     headers: {
       ...delivery.headers,
-      [frameIdHeader]: frameId,
+      ...headers,
       'dlq-stage': stage,
       'dlq-code': error.code,
       'dlq-reason': error.message.slice(0, maxReasonLength),
@@ -170,19 +232,6 @@ async function processIsolating<In, Out>(
 function itemError(error: unknown): SightlineError {
   if (error instanceof SightlineError) return error
   return new SightlineError('INTERNAL', `unexpected: ${describeError(error)}`, { cause: error })
-}
-
-function carriedHeaders(delivery: Delivery): Headers {
-  return Object.fromEntries(
-    carried.flatMap((name) => {
-      const value = delivery.headers[name]
-      return value === undefined ? [] : [[name, value]]
-    }),
-  )
-}
-
-function count(counts: Record<string, number>, name: string): void {
-  counts[name] = (counts[name] ?? 0) + 1
 }
 
 /** The frame id that the stage before put into a message's headers; its position where it did not. */

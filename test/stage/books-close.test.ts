@@ -51,6 +51,7 @@ test.each([1, 2, 3])('the books close under random failures, seed %i', async (se
         encode: (item) => ({ topic: output, key: item.split('-')[0]!, value: Buffer.from(item), headers: {} }),
         frameId: ({ value }) => Buffer.from(value ?? []).toString(),
         skipped: () => null,
+        capturedAt: Date.now,
       },
     )
   }
