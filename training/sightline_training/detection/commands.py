@@ -14,7 +14,8 @@ from .config import Config, load_config
 from .data import Listed, is_held_out, load, read_box_list
 from .evaluate import detect_with, evaluate, iou
 from .export import detect_with_onnx, write_model_folder
-from .network import Detector
+from .network import PicoDet
+from .networks import build_detector
 from .train import train
 
 # Where the default threshold is looked for, and how much false alarms cost beside misses (1: the same, F1).
@@ -28,6 +29,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     learn.add_argument("config", type=Path)
     learn.add_argument("--run", type=Path, required=True, help="folder of checkpoints")
     learn.add_argument("--material", type=Path, required=True, help="folder of the datasets that scenes are made of")
+    learn.add_argument("--after", type=Path, help="another run's folder, to begin with its weights")
     learn.add_argument("--threads", type=int, help="threads of PyTorch; 1 where the cores are shared")
     _boxes(learn)
     learn.set_defaults(command=_train)
@@ -61,7 +63,7 @@ def _train(options: argparse.Namespace) -> None:
         torch.set_num_threads(options.threads)
     pictures, held_out = _split(options.boxes)
     log = lambda line: print(time.strftime("%H:%M:%S"), line, flush=True)  # noqa: E731
-    best = train(load_config(options.config), pictures, held_out, options.material, options.run, log)
+    best = train(load_config(options.config), pictures, held_out, options.material, options.run, log, options.after)
     print(f"wrote {best}")
 
 
@@ -75,7 +77,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _export(options: argparse.Namespace) -> None:
     saved = torch.load(options.run / "best.pt", weights_only=True)
     config = Config(**saved["config"])
-    model = Detector(config.width, config.frozen)
+    model = build_detector(config)
     model.load_state_dict(saved["average"])
     size = options.size or config.size
     _, held_out = _split(options.boxes)
@@ -94,7 +96,7 @@ def _export(options: argparse.Namespace) -> None:
     print(json.dumps({**result, "scoreThreshold": threshold}))
 
 
-def best_threshold(model: Detector, size: int, pictures: list[Listed]) -> float:
+def best_threshold(model: PicoDet, size: int, pictures: list[Listed]) -> float:
     """The score threshold of the highest F-measure at IoU 0.5, recall weighing more: a missed object is never named."""
     detect = detect_with(model, size)
     rows: list[tuple[float, bool]] = []

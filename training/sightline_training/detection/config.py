@@ -12,7 +12,12 @@ from ..embedding.config import ConfigError
 class Config:
     """Every setting with its default; the file may set any of them and nothing else."""
 
+    # `lite`: EfficientNet-Lite0, its first `frozen` blocks kept; `lcnet`: PP-LCNet at `scale`.
+    network: str = "lite"
+    scale: float = 2.5
+    # The size that is deployed and measured; a batch has one of `sizes`, or this one where there are none.
     size: int = 320
+    sizes: list[int] = field(default_factory=list)
     width: int = 96
     frozen: int = 3
     batch: int = 16
@@ -27,6 +32,9 @@ class Config:
     mosaics: float = 0.15
     shelves: float = 0.3
     tables: float = 0.2
+    # In the last `settling` share of the schedule, mosaics and made scenes shrink to this share of theirs.
+    settling: float = 0.15
+    settled_share: float = 0.3
     material: int = 1500
     art: list[str] = field(default_factory=list)
     products: list[str] = field(default_factory=list)

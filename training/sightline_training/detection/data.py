@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 # Sources whose pictures hold objects without a box, or loose boxes: what is not boxed is punished less.
-BACKGROUND_WEIGHTS = {"gtea_gaze": 0.1, "beverage3": 0.3, "kangaroo": 0.5}
+BACKGROUND_WEIGHTS = {"gtea_gaze": 0.3, "beverage3": 0.3, "kangaroo": 0.5}
 HELD_OUT_TENTHS = 1
 # Boxes narrower than this after cropping, or of which less than this share is left, are not objects any more.
 MIN_SIDE, MIN_SHARE = 4.0, 0.35

@@ -17,7 +17,7 @@ from torchvision.ops import nms
 
 from ..manifest import normalized
 from .data import Listed, Sample, load
-from .network import Detector, cells, flatten, to_boxes
+from .network import PicoDet, cells, flatten, to_boxes
 
 THRESHOLDS = np.arange(0.5, 0.96, 0.05)
 MOST = 100
@@ -56,7 +56,7 @@ def detect_from_levels(run: Callable[[np.ndarray], list[torch.Tensor]], size: in
     return detect
 
 
-def detect_with(model: Detector, size: int) -> Detect:
+def detect_with(model: PicoDet, size: int) -> Detect:
     """Detection by a PyTorch network."""
     model.eval()
 

@@ -12,7 +12,7 @@ import torch
 from ..embedding.export import EXPORTER_OPSET, ExportError, plain_graph
 from ..manifest import canary_pattern, input_contract, normalized, set_default, write_manifest
 from .evaluate import Detect, detect_from_levels
-from .network import BINS, STRIDES, Detector
+from .network import BINS, STRIDES, PicoDet
 
 HEADS = [f"head_{stride}" for stride in STRIDES]
 # On logits: PyTorch and onnxruntime sum in different orders.
@@ -20,7 +20,7 @@ TOLERANCE = 1e-3
 CANARY_TOLERANCE = 0.01
 
 
-def export_onnx(model: Detector, size: int, path: Path) -> None:
+def export_onnx(model: PicoDet, size: int, path: Path) -> None:
     """Writes model with input `image` [N, 3, size, size] and an output a level; raises ExportError where they differ."""
     model.eval()
     example = torch.from_numpy(normalized(canary_pattern(size, size)[None])).repeat(2, 1, 1, 1)
@@ -57,7 +57,7 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
 
 
 def write_model_folder(
-    model: Detector, size: int, folder: Path, score_threshold: float, provenance: dict[str, Any], metrics: dict[str, Any]
+    model: PicoDet, size: int, folder: Path, score_threshold: float, provenance: dict[str, Any], metrics: dict[str, Any]
 ) -> None:
     """Exports into folder/ and makes it the default detector of the models folder around it."""
     folder.mkdir(parents=True, exist_ok=True)
