@@ -5,6 +5,7 @@ import sys
 
 import sightline_training.detection.commands as detection
 import sightline_training.embedding.commands as embedding
+import sightline_training.embedding.measuring as measuring
 
 from .embedding.config import ConfigError
 from .embedding.export import ExportError
@@ -16,6 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sightline_training", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
     embedding.add_commands(commands)
+    measuring.add_commands(commands)
     detection.add_commands(commands)
     options = parser.parse_args()
     try:

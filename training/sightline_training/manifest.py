@@ -44,6 +44,18 @@ def write_manifest(folder: Path, fields: dict[str, Any]) -> None:
     write_json(folder / "manifest.json", {**head, **digest, **fields, "licence": "Apache-2.0"})
 
 
+def add_metrics(folder: Path, metrics: dict[str, float], command: str, threshold: float | None = None) -> None:
+    """Writes measured values, with the command that measures them, into folder/manifest.json.
+
+    `threshold`, where given, becomes the default that the measurement chose.
+    """
+    told = json.loads((folder / "manifest.json").read_text())
+    told["metrics"].update({name: {"value": round(value, 4), "command": command} for name, value in metrics.items()})
+    if threshold is not None:
+        told["defaults"]["scoreThreshold"] = threshold
+    write_manifest(folder.resolve(), told)
+
+
 def set_default(models: Path, task: str, name: str) -> None:
     """Makes `name` the default for a task in models/index.json, leaving the other tasks as they are."""
     index = models / "index.json"

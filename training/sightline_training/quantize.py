@@ -1,13 +1,22 @@
-"""int8 for CPUs: static QDQ quantization of an exported network, calibrated on pictures."""
+"""int8 for CPUs: static QDQ quantization of an exported network, calibrated on pictures, as a model folder of its own."""
 
+import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from .manifest import write_manifest
+
+# Added to a model's name.
+SUFFIX = "-int8"
+CALIBRATION_PICTURES = 256
 
 
 class _Batches(CalibrationDataReader):
@@ -39,3 +48,28 @@ def quantize(source: Path, target: Path, inputs: Iterable[np.ndarray], keep: tup
             per_channel=True, weight_type=QuantType.QInt8, activation_type=QuantType.QUInt8,
             extra_options={"ActivationSymmetric": False},
         )
+
+
+def write_int8_folder(
+    folder: Path, inputs: Iterable[np.ndarray], canary: Callable[[Path], dict[str, Any]], command: str,
+    keep: tuple[str, ...] = (),
+) -> Path:
+    """Quantizes folder/ into the model folder beside it whose name ends in `-int8`, and returns that.
+
+    Its manifest is the float form's, with the canary that `canary` makes from the new model's file, and no metrics.
+    """
+    told = json.loads((folder / "manifest.json").read_text())
+    target = folder.resolve().with_name(folder.resolve().name + SUFFIX)
+    target.mkdir(exist_ok=True)
+    quantize(folder / told["file"], target / "model.onnx", inputs, keep)
+    provenance = {
+        "made": date.today().isoformat(), "command": command,
+        "quantizedFrom": {"name": told["name"], "sha256": told["sha256"]}, **_inherited(told["provenance"]),
+    }
+    fields = {name: told[name] for name in ("task", "input", "output", "defaults")}
+    write_manifest(target, {**fields, "canary": canary(target / "model.onnx"), "provenance": provenance, "metrics": {}})
+    return target
+
+
+def _inherited(provenance: dict[str, Any]) -> dict[str, Any]:
+    return {name: provenance[name] for name in ("data", "startedFrom", "teacher") if name in provenance}

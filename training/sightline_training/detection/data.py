@@ -9,6 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..embedding.pictures import LabelFileError, read_picture
+
 # Sources whose pictures hold objects without a box, or loose boxes: what is not boxed is punished less.
 BACKGROUND_WEIGHTS = {"gtea_gaze": 0.3, "beverage3": 0.3, "kangaroo": 0.5}
 HELD_OUT_TENTHS = 1
@@ -37,10 +39,33 @@ class Listed:
 
 
 def read_box_list(path: Path, root: Path) -> list[Listed]:
-    """Lines of JSON: image, boxes and ignore [[x1, y1, x2, y2] in 0..1], source."""
-    rows = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
-    as_boxes = lambda values: np.asarray(values, np.float32).reshape(-1, 4)  # noqa: E731
-    return [Listed(root / r["image"], r.get("source", ""), as_boxes(r["boxes"]), as_boxes(r.get("ignore", []))) for r in rows]
+    """Lines of JSON: image, boxes and ignore [[x1, y1, x2, y2] in 0..1], source.
+
+    Raises LabelFileError naming every malformed line and every missing picture (the first ten).
+    """
+    listed: list[Listed] = []
+    bad: list[str] = []
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            boxes, ignore = (_corners(row.get(name, [])) for name in ("boxes", "ignore"))
+            listed.append(Listed(root / row["image"], str(row.get("source", "")), boxes, ignore))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            bad.append(f"line {number}: {error!r}")
+    bad += [f"no picture {one.file}" for one in listed if not one.file.is_file()]
+    if bad:
+        more = f" (and {len(bad) - 10} more)" if len(bad) > 10 else ""
+        raise LabelFileError(f"{path}: " + "; ".join(bad[:10]) + more)
+    return listed
+
+
+def _corners(values: list[list[float]]) -> np.ndarray:
+    boxes = np.asarray(values, np.float32).reshape(-1, 4)
+    if not ((boxes >= -0.01) & (boxes <= 1.01)).all() or not (boxes[:, 2:] > boxes[:, :2]).all():
+        raise ValueError("a box is not [x1, y1, x2, y2] in 0..1")
+    return boxes
 
 
 def is_held_out(name: str) -> bool:
@@ -50,14 +75,12 @@ def is_held_out(name: str) -> bool:
 
 
 def load(listed: Listed) -> Sample:
-    """Reads the picture; raises ValueError naming one that can't be read."""
-    picture = cv2.imread(str(listed.file), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise ValueError(f"{listed.file} can't be read")
+    """Reads the picture; raises LabelFileError naming one that can't be decoded."""
+    picture = read_picture(listed.file)
     height, width = picture.shape[:2]
     scale = np.float32([width, height, width, height])
     weight = BACKGROUND_WEIGHTS.get(listed.source, 1.0)
-    return Sample(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), listed.boxes * scale, listed.ignore * scale, weight)
+    return Sample(picture, listed.boxes * scale, listed.ignore * scale, weight)
 
 
 def resized(sample: Sample, size: int) -> Sample:

@@ -13,14 +13,13 @@ from .pictures import Picture, batches
 class DeployedEmbedder:
     """Opens folder/model.onnx. Embeds pictures through the pipeline's chain: crop to 224, then to the input size."""
 
-    def __init__(self, folder: Path, file: str | None = None, threads: int = 2) -> None:
-        """`file` names another form of the network than the manifest's, such as its int8 one."""
+    def __init__(self, folder: Path, threads: int = 2) -> None:
         manifest = json.loads((folder / "manifest.json").read_text())
         if manifest["task"] != "embedder":
             raise ValueError(f"{folder} holds a {manifest['task']}, not an embedder")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        model = str(folder / (file or manifest["file"]))
+        model = str(folder / manifest["file"])
         self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self.size: int = manifest["input"]["width"]
         self.threshold: float = manifest["defaults"]["scoreThreshold"]

@@ -34,8 +34,9 @@ class Curve:
     kept: np.ndarray
 
     def choose(self, most_false: float = 0.05) -> int:
-        """The index of the lowest threshold with at most that many false names."""
-        return int(np.argmax(self.false_names <= most_false))
+        """The index of the lowest threshold with at most that many false names; of the highest where none is enough."""
+        enough = self.false_names <= most_false
+        return int(np.argmax(enough)) if enough.any() else len(self.thresholds) - 1
 
 
 def split_open_set(pictures: Sequence[Picture]) -> Split:

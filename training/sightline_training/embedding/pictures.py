@@ -21,11 +21,13 @@ class LabelFileError(Exception):
     """A label file or its pictures are not as they must be; the message names the file and the lines."""
 
 
-def read_label_file(path: Path, root: Path, separator: str) -> list[Picture]:
+def read_label_file(path: Path, root: Path | Sequence[Path], separator: str) -> list[Picture]:
     """Reads `relative/path<separator>label` lines; the last separator of a line counts, so paths may hold it.
 
-    Raises LabelFileError naming every malformed line and every missing picture (the first ten of each).
+    Of several roots, the first that has the picture counts.
+    Raises LabelFileError naming every malformed line and every missing picture (the first ten).
     """
+    roots = [root] if isinstance(root, Path) else list(root)
     pictures: list[Picture] = []
     bad: list[str] = []
     for number, line in enumerate(path.read_text().splitlines(), start=1):
@@ -35,8 +37,12 @@ def read_label_file(path: Path, root: Path, separator: str) -> list[Picture]:
         if not found or not name or not label:
             bad.append(f"line {number}: no `path{separator!r}label` in {line!r}")
         else:
-            pictures.append(Picture(root / name, label, name.split("/")[0]))
-    bad += [f"no picture {p.path}" for p in pictures if not p.path.is_file()][:10]
+            places = [folder / name for folder in roots]
+            found_at = next((place for place in places if place.is_file()), None)
+            if found_at is None:
+                bad.append(f"line {number}: no picture {' or '.join(map(str, places))}")
+            else:
+                pictures.append(Picture(found_at, label, name.split("/")[0]))
     if bad:
         more = f" (and {len(bad) - 10} more)" if len(bad) > 10 else ""
         raise LabelFileError(f"{path}: " + "; ".join(bad[:10]) + more)

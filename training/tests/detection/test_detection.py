@@ -15,6 +15,7 @@ from sightline_training.detection.evaluate import Judged, average_precision, met
 from sightline_training.detection.export import export_onnx, run_onnx
 from sightline_training.detection.network import BINS, Detector, cells, flatten, to_boxes
 from sightline_training.embedding.config import ConfigError
+from sightline_training.embedding.pictures import LabelFileError
 from sightline_training.manifest import normalized
 
 
@@ -188,5 +189,5 @@ def test_an_unreadable_picture_is_named(tmp_path: Path):
     from sightline_training.detection.data import load
 
     none = np.zeros((0, 4), np.float32)
-    with pytest.raises(ValueError, match="nothing.jpg"):
+    with pytest.raises(LabelFileError, match="nothing.jpg"):
         load(Listed(tmp_path / "nothing.jpg", "", none, none))

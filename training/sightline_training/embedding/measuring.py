@@ -1,0 +1,150 @@
+"""The embedder's commands that measure: evaluate, open-set, quantize, baseline."""
+
+import argparse
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from ..manifest import add_metrics, canary_pattern, normalized
+from ..quantize import CALIBRATION_PICTURES, write_int8_folder
+from .arguments import list_arguments, listed_pictures, say
+from .deployed import DeployedEmbedder
+from .efficientnet_lite import EfficientNetLite, load_imagenet
+from .embedder import GeM
+from .export import run_onnx, write_model_folder
+from .metrics import Retrieval, l2_normalized, retrieval
+from .openset import open_set_curve, plot, split_open_set
+from .pictures import Picture, batches, read_label_file
+from .split import split_by_label
+from .validation import score, validate, validation_set
+
+# int8 kernels round differently on CPUs without VNNI.
+INT8_LEAST_COSINE = 0.98
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds these commands to the program's."""
+    measure = commands.add_parser("evaluate", help="recall@1, recall@5 and mAP of a model folder")
+    measure.add_argument("model", type=Path)
+    measure.add_argument("--gallery", type=Path, help="label file `path<TAB>label`; its folder is the pictures' root")
+    measure.add_argument("--query", type=Path, help="label file `path<TAB>label`; its folder is the pictures' root")
+    measure.add_argument("--record", metavar="NAME", help="write the figures into the manifest, under this name")
+    list_arguments(measure, required=False)
+    measure.set_defaults(command=_evaluate)
+
+    unknown = commands.add_parser("open-set", help="choose the similarity threshold on the held-out labels")
+    unknown.add_argument("model", type=Path)
+    unknown.add_argument("--plot", type=Path, help="PNG to draw")
+    unknown.add_argument("--record", action="store_true", help="write threshold and figures into the manifest")
+    list_arguments(unknown)
+    unknown.set_defaults(command=_open_set)
+
+    smaller = commands.add_parser("quantize", help="write NAME-int8 beside a model folder and print what it loses")
+    smaller.add_argument("model", type=Path)
+    list_arguments(smaller)
+    smaller.set_defaults(command=_quantize)
+
+    plain = commands.add_parser("baseline", help="write frozen EfficientNet-Lite0 (GeM pooling) as a model folder to compare with")
+    plain.add_argument("--to", type=Path, required=True, help="a folder outside the shipped models")
+    plain.add_argument("--size", type=int, default=224)
+    plain.set_defaults(command=_baseline)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    model = DeployedEmbedder(options.model)
+    if options.gallery and options.query:
+        gallery = read_label_file(options.gallery, options.gallery.parent, "\t")
+        query = read_label_file(options.query, options.query.parent, "\t")
+        result = retrieval(model.embed(query), _labels(query), model.embed(gallery), _labels(gallery))
+        print(json.dumps(asdict(result)))
+        asked = f"--gallery {options.gallery.name} --query {options.query.name}"
+        _record(options, {"recall@1": result.recall1, "recall@5": result.recall5, "mAP": result.map}, asked)
+        return
+    if not options.list or not options.root:
+        raise SystemExit("evaluate needs --gallery and --query, or --list and --root")
+    results = validate(validation_set(split_by_label(listed_pictures(options))[1], 8, 100), model, model.size)
+    _print_table(results)
+    clean = [one for one, _ in results.values()]
+    means = {"recall@1": fmean(r.recall1 for r in clean), "recall@5": fmean(r.recall5 for r in clean), "mAP": fmean(r.map for r in clean)}
+    _record(options, means, f"--list {options.list.name} --root PICTURES")
+
+
+def _record(options: argparse.Namespace, metrics: dict[str, float], asked: str) -> None:
+    if options.record:
+        command = f"python -m sightline_training evaluate ../models/{options.model.resolve().name} {asked}"
+        add_metrics(options.model, {f"{options.record} {name}": value for name, value in metrics.items()}, command)
+
+
+def _print_table(results: dict[str, tuple[Retrieval, Retrieval]]) -> None:
+    print(f"{'dataset':18} {'queries':>7} {'recall@1':>9} {'recall@5':>9} {'mAP':>6}   camera: {'recall@1':>9} {'mAP':>6}")
+    for dataset, (clean, camera) in results.items():
+        print(
+            f"{dataset:18} {clean.queries:7} {clean.recall1:9.3f} {clean.recall5:9.3f} {clean.map:6.3f}"
+            f"           {camera.recall1:9.3f} {camera.map:6.3f}"
+        )
+    columns = [fmean(values) for values in zip(*((a.recall1, a.recall5, a.map, b.recall1, b.map) for a, b in results.values()), strict=True)]
+    print(f"{'mean':18} {'':7} {columns[0]:9.3f} {columns[1]:9.3f} {columns[2]:6.3f}           {columns[3]:9.3f} {columns[4]:6.3f}")
+    print(f"score (mean of the clean and the camera mAP over datasets): {score(results):.4f}")
+
+
+def _labels(pictures: Sequence[Picture]) -> np.ndarray:
+    return np.array([p.label for p in pictures])
+
+
+def _open_set(options: argparse.Namespace) -> None:
+    held_out = split_by_label(listed_pictures(options))[1]
+    curve = open_set_curve(split_open_set(held_out), DeployedEmbedder(options.model).embed)
+    chosen = curve.choose()
+    for index in sorted({chosen, *range(0, len(curve.thresholds), 10)}):
+        mark = "  <- chosen" if index == chosen else ""
+        print(
+            f"threshold {curve.thresholds[index]:.3f}  false names {curve.false_names[index]:.3f}"
+            f"  right names kept {curve.kept[index]:.3f}{mark}"
+        )
+    if options.plot:
+        plot(curve, chosen, options.plot)
+    if options.record:
+        command = f"python -m sightline_training open-set ../models/{options.model.resolve().name} --list {options.list.name} --root PICTURES"
+        figures = {"open-set false names": curve.false_names[chosen], "open-set right names kept": curve.kept[chosen]}
+        threshold = round(float(curve.thresholds[chosen]), 3)
+        add_metrics(options.model, {name: float(value) for name, value in figures.items()}, command, threshold)
+
+
+def _quantize(options: argparse.Namespace) -> None:
+    learned, held_out = split_by_label(listed_pictures(options))
+    model = DeployedEmbedder(options.model)
+    sample = random.Random(0).sample(learned, min(CALIBRATION_PICTURES, len(learned)))
+    command = f"python -m sightline_training quantize ../models/{options.model.resolve().name} --list {options.list.name} --root PICTURES"
+
+    def canary(path: Path) -> dict[str, Any]:
+        vector = l2_normalized(run_onnx(path, normalized(canary_pattern(model.size, model.size)[None])))[0]
+        return {"embedding": [round(float(v), 5) for v in vector], "minCosine": INT8_LEAST_COSINE}
+
+    target = write_int8_folder(
+        options.model, (normalized(batch) for batch in batches(sample, model.size, 16)), canary, command
+    )
+    watched = validation_set(held_out, 8, 100)
+    figures = {}
+    for name, form in (("fp32", model), ("int8", DeployedEmbedder(target))):
+        results = validate(watched, form, form.size).values()
+        recall, average = (fmean(v) for v in zip(*((clean.recall1, clean.map) for clean, _ in results), strict=True))
+        print(f"{name}: recall@1 {recall:.4f}, mAP {average:.4f} (means over the datasets' held-out labels)")
+        figures[name] = {"held-out recall@1": recall, "held-out mAP": average}
+    lost = {f"{name} lost": figures["fp32"][name] - figures["int8"][name] for name in figures["int8"]}
+    add_metrics(target, {**figures["int8"], **lost}, command)
+    say(f"wrote {target}")
+
+
+def _baseline(options: argparse.Namespace) -> None:
+    backbone = EfficientNetLite(0)
+    load_imagenet(backbone)
+    network = nn.Sequential(backbone, GeM(3.0), nn.Flatten())
+    write_model_folder(network, options.size, options.to, 0.5, {}, {})
+    say(f"wrote {options.to}")

@@ -1,0 +1,78 @@
+"""The commands that measure say what they measured, and write it where the pipeline reads it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sightline_training.embedding.export import write_model_folder
+from sightline_training.embedding.networks import build_embedder
+
+TRAINING = Path(__file__).parents[2]
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sightline_training", *map(str, arguments)]
+    return subprocess.run(command, cwd=TRAINING, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    write_model_folder(build_embedder("lite"), 64, folder, 0.4, {"made": "2026-01-01", "data": []}, {})
+    return folder
+
+
+def manifest(folder: Path) -> dict:
+    return json.loads((folder / "manifest.json").read_text())
+
+
+def test_an_evaluation_is_recorded_with_the_command_that_repeats_it(made_set: tuple[Path, Path], model: Path) -> None:
+    done = run("evaluate", model, "--list", made_set[0], "--root", made_set[1], "--record", "held-out")
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in ("boxes", "logos", "cans", "mean", "score"))
+    recorded = manifest(model)["metrics"]["held-out recall@1"]
+    assert 0 < recorded["value"] <= 1
+    assert recorded["command"] == "python -m sightline_training evaluate ../models/tiny --list list.txt --root PICTURES"
+
+
+def test_the_open_set_curve_chooses_the_default_threshold(made_set: tuple[Path, Path], model: Path) -> None:
+    plot = model / "open-set.png"
+    done = run("open-set", model, "--list", made_set[0], "--root", made_set[1], "--plot", plot, "--record")
+    assert done.returncode == 0, done.stderr
+    told = manifest(model)
+    chosen = next(line for line in done.stdout.splitlines() if line.endswith("<- chosen"))
+    assert f"threshold {told['defaults']['scoreThreshold']:.3f}" in chosen
+    assert f"false names {told['metrics']['open-set false names']['value']:.3f}" in chosen
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_int8_is_a_model_folder_of_its_own_that_says_what_was_lost(made_set: tuple[Path, Path], model: Path) -> None:
+    done = run("quantize", model, "--list", made_set[0], "--root", made_set[1])
+    assert done.returncode == 0, done.stderr
+    told = manifest(model.with_name("tiny-int8"))
+    assert told["name"] == "tiny-int8" and told["bytes"] < 0.4 * manifest(model)["bytes"]
+    assert told["provenance"]["quantizedFrom"]["sha256"] == manifest(model)["sha256"]
+    lost = told["metrics"]["held-out recall@1 lost"]["value"]
+    assert f"fp32: recall@1 {told['metrics']['held-out recall@1']['value'] + lost:.3f}"[:-1] in done.stdout
+
+
+def test_check_names_every_picture_that_cannot_be_decoded(made_set: tuple[Path, Path]) -> None:
+    listed, root = made_set
+    (root / "boxes/3/1.jpg").write_bytes(b"not a picture")
+    (root / "cans/0/2.jpg").write_bytes(b"")
+    done = run("check", "--list", listed, "--root", root)
+    assert done.returncode == 1
+    assert "boxes/3/1.jpg" in done.stdout and "cans/0/2.jpg" in done.stdout
+    assert "96 pictures, 24 labels, 3 datasets, 2 broken" in done.stdout
+
+
+def test_pictures_are_found_under_the_first_of_several_roots_that_has_them(made_set: tuple[Path, Path], tmp_path: Path) -> None:
+    listed, root = made_set
+    (tmp_path / "other").mkdir()
+    (root / "cans").rename(tmp_path / "other" / "cans")
+    assert run("check", "--list", listed, "--root", root, tmp_path / "other").returncode == 0
+    missing = run("check", "--list", listed, "--root", root)
+    assert missing.returncode == 1 and "no picture" in missing.stderr and "(and 22 more)" in missing.stderr
