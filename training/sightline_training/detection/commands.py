@@ -1,8 +1,9 @@
-"""The detector's commands: train-detector, evaluate-detector, export-detector."""
+"""The detector's commands: train-detector, evaluate-detector, export-detector, quantize-detector."""
 
 import argparse
 import datetime
 import json
+import random
 import time
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..manifest import add_metrics, normalized
+from ..quantize import CALIBRATION_PICTURES, write_int8_folder
 from .config import Config, load_config
-from .data import Listed, is_held_out, load, read_box_list
+from .data import Listed, is_held_out, load, read_box_list, resized
 from .evaluate import detect_with, evaluate, iou
-from .export import detect_with_onnx, write_model_folder
+from .export import INT8_CANARY_TOLERANCE, detect_with_onnx, mean_sigmoids, write_model_folder
 from .network import PicoDet
 from .networks import build_detector
 from .train import train
@@ -37,6 +40,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     measure = commands.add_parser("evaluate-detector", help="AP50, AP and recall@100 of a model folder on the held-out tenth")
     measure.add_argument("model", type=Path)
     measure.add_argument("--all", action="store_true", help="all listed pictures, not only the held-out ones")
+    measure.add_argument("--record", action="store_true", help="write the figures into the manifest")
     _boxes(measure)
     measure.set_defaults(command=_evaluate)
 
@@ -47,6 +51,11 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     export.add_argument("--provenance", type=Path, help="JSON: data and licences, what it was started from, hardware")
     _boxes(export)
     export.set_defaults(command=_export)
+
+    smaller = commands.add_parser("quantize-detector", help="write NAME-int8 beside a model folder and print what it loses")
+    smaller.add_argument("model", type=Path)
+    _boxes(smaller)
+    smaller.set_defaults(command=_quantize)
 
 
 def _boxes(parser: argparse.ArgumentParser) -> None:
@@ -68,10 +77,34 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    manifest = json.loads((options.model / "manifest.json").read_text())
     pictures, held_out = _split(options.boxes)
-    detect = detect_with_onnx(options.model / manifest["file"], manifest["input"]["width"])
-    print(json.dumps(evaluate(detect, pictures + held_out if options.all else held_out)))
+    result = _measured(options.model, pictures + held_out if options.all else held_out)
+    print(json.dumps(result))
+    if options.record:
+        add_metrics(options.model, result, _command("evaluate-detector", options.model, options.boxes))
+
+
+def _measured(folder: Path, pictures: list[Listed]) -> dict[str, float]:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    return evaluate(detect_with_onnx(folder / manifest["file"], manifest["input"]["width"]), pictures)
+
+
+def _command(name: str, model: Path, boxes: Path) -> str:
+    return f"python -m sightline_training {name} ../models/{model.resolve().name} --boxes {boxes.name}"
+
+
+def _quantize(options: argparse.Namespace) -> None:
+    pictures, held_out = _split(options.boxes)
+    size = json.loads((options.model / "manifest.json").read_text())["input"]["width"]
+    sample = random.Random(0).sample(pictures, min(CALIBRATION_PICTURES, len(pictures)))
+    command = _command("quantize-detector", options.model, options.boxes)
+    target = write_int8_folder(
+        options.model, (normalized(resized(load(listed), size).picture[None]) for listed in sample),
+        lambda path: {"meanSigmoid": mean_sigmoids(path, size), "tolerance": INT8_CANARY_TOLERANCE}, command,
+    )
+    before, after = _measured(options.model, held_out), _measured(target, held_out)
+    print(json.dumps({"fp32": before, "int8": after}))
+    add_metrics(target, {**after, **{f"{name} lost": before[name] - after[name] for name in after}}, command)
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -81,18 +114,16 @@ def _export(options: argparse.Namespace) -> None:
     model.load_state_dict(saved["average"])
     size = options.size or config.size
     _, held_out = _split(options.boxes)
-    result = evaluate(detect_with(model, size), held_out)
-    command = f"python -m sightline_training evaluate-detector {options.to} --boxes {options.boxes.name}"
-    metrics = {name: {"value": round(value, 4), "command": command} for name, value in result.items()}
     threshold = best_threshold(model, size, held_out)
     given = json.loads(options.provenance.read_text()) if options.provenance else {}
     provenance: dict[str, Any] = {
         "made": datetime.date.today().isoformat(),
-        "command": "python -m sightline_training train-detector configs/mainbody_lite.yaml",
         "minutes": config.minutes,
         **given,
     }
-    write_model_folder(model, size, options.to, threshold, provenance, metrics)
+    write_model_folder(model, size, options.to, threshold, provenance, {})
+    result = _measured(options.to, held_out)
+    add_metrics(options.to, result, _command("evaluate-detector", options.to, options.boxes))
     print(json.dumps({**result, "scoreThreshold": threshold}))
 
 
