@@ -7,10 +7,11 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { galleryEmbedder, openPipeline } from '../cli/pipeline.ts'
+import { openPipeline } from '../cli/pipeline.ts'
 import type { RecognitionEvent } from '../shared/contracts/recognition-event.ts'
 import { openGallery } from '../shared/gallery/open-gallery.ts'
 import type { Model } from '../shared/inference/model-manifest.ts'
+import { galleryEmbedder } from '../shared/inference/model-manifest.ts'
 import { bundledModels, readDetector, readEmbedder } from '../shared/inference/models-folder.ts'
 import { openOnnxSession } from '../shared/inference/onnx-session.ts'
 import type { Session } from '../shared/inference/session.ts'
@@ -56,7 +57,7 @@ async function limit(
 const models = { detector: await readDetector(bundledModels), embedder: await readEmbedder(bundledModels) }
 const frames = await sampleFrames(values.pictures)
 const folder = join(await mkdtemp(join(tmpdir(), 'sightline-')), 'gallery')
-await using gallery = await openGallery(folder, galleryEmbedder(models.embedder), 'replace')
+await using gallery = await openGallery(folder, galleryEmbedder(models.embedder.manifest), 'replace')
 await using pipeline = await openPipeline({ models, gallery })
 await using detector = await openBare(models.detector)
 await using embedder = await openBare(models.embedder)

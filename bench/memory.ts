@@ -8,8 +8,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
-import { galleryEmbedder, openPipeline } from '../cli/pipeline.ts'
+import { openPipeline } from '../cli/pipeline.ts'
 import { openGallery } from '../shared/gallery/open-gallery.ts'
+import { galleryEmbedder } from '../shared/inference/model-manifest.ts'
 import { bundledModels, readDetector, readEmbedder } from '../shared/inference/models-folder.ts'
 import { sampleFrames } from './frames.ts'
 import { machine, median } from './machine.ts'
@@ -23,7 +24,7 @@ const count = Number(values.frames)
 const models = { detector: await readDetector(bundledModels), embedder: await readEmbedder(bundledModels) }
 const frames = await sampleFrames(values.pictures)
 const folder = join(await mkdtemp(join(tmpdir(), 'sightline-')), 'gallery')
-await using gallery = await openGallery(folder, galleryEmbedder(models.embedder), 'replace')
+await using gallery = await openGallery(folder, galleryEmbedder(models.embedder.manifest), 'replace')
 await using pipeline = await openPipeline({ models, gallery })
 
 // Allocators grow into their size during the first frames.

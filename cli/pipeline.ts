@@ -1,31 +1,31 @@
 /** The whole pipeline in one process: the very stages of the three services, composed over the in-memory bus. */
+import { FrameMemory } from '@sightline/detector/frame-memory.ts'
 import { startDetector } from '@sightline/detector/service.ts'
 import { type DetectionOptions, detectionThreshold, openDetectorSession } from '@sightline/detector/session.ts'
 import { startEmbedder } from '@sightline/embedder/service.ts'
 import { openEmbedderSession } from '@sightline/embedder/session.ts'
+import { defaultCandidates, defaultNmsIou } from '@sightline/matcher/decide.ts'
 import { startMatcher } from '@sightline/matcher/service.ts'
 import type { Bus } from '@sightline/shared/bus/bus.ts'
 import { MemoryBus } from '@sightline/shared/bus/memory-bus.ts'
 import { messageLimit } from '@sightline/shared/bus/message-size.ts'
 import { type Topics, topicNames } from '@sightline/shared/contracts/topics.ts'
-import type { Gallery, GalleryEmbedder } from '@sightline/shared/gallery/gallery.ts'
-import { defaultCropCodec } from '@sightline/shared/imaging/crop-codec.ts'
+import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
 import { defaultImageLimits } from '@sightline/shared/imaging/decode.ts'
-import type { DetectorManifest, EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
+import {
+  type DetectorManifest,
+  type EmbedderManifest,
+  type Model,
+  modelInfo,
+} from '@sightline/shared/inference/model-manifest.ts'
 import { defaultWorkers } from '@sightline/shared/inference/workers.ts'
 import type { BatchReport } from '@sightline/shared/stage/run-stage.ts'
+import { MemoryState } from '@sightline/shared/state/memory-state.ts'
 
 export interface Models {
   readonly detector: Model<DetectorManifest>
   readonly embedder: Model<EmbedderManifest>
 }
-
-/** What a gallery has to hold vectors of, to be searched with this embedder. */
-export const galleryEmbedder = ({ manifest }: Model<EmbedderManifest>): GalleryEmbedder => ({
-  name: manifest.name,
-  sha256: manifest.sha256,
-  dimension: manifest.output.dimension,
-})
 
 export interface RecognitionOptions {
   readonly detectionThreshold?: number | undefined
@@ -64,6 +64,9 @@ const nothing = { messages: 0, bytes: 0 }
 /** Frames held as pixels at one time. */
 const framesAtOnce = 8
 
+/** A frame published again under the same id within this time, in ms, is dropped. */
+const dedupeMs = 600_000
+
 /** Disposing finishes the frames that are under way, stage by stage, then closes the sessions. The gallery stays open. */
 export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { models, gallery } = options
@@ -92,23 +95,34 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
       threshold: options.threshold ?? models.embedder.manifest.defaults.scoreThreshold,
       labelThresholds: options.labelThresholds ?? new Map(),
       nmsIou: options.nmsIou ?? defaultNmsIou,
-      candidates: 5,
+      candidates: defaultCandidates,
     }),
   )
   const embedding = scope.use(
-    await startEmbedder({ ...runtime, group: 'embedder', session: embedder, model: modelInfo(models.embedder) }),
+    await startEmbedder({
+      ...runtime,
+      group: 'embedder',
+      session: embedder,
+      model: modelInfo(models.embedder.manifest),
+    }),
   )
   const detecting = scope.use(
     await startDetector({
       ...runtime,
       group: 'detector',
       session: detector,
-      model: modelInfo(models.detector),
+      model: modelInfo(models.detector.manifest),
       detectionThreshold: detectionThreshold(models.detector, detection),
       limits: defaultImageLimits,
-      cropCodec: defaultCropCodec,
-      maxFrameAgeMs: options.maxFrameAgeMs ?? null,
-      isDuplicate: () => Promise.resolve(false),
+      // In memory bytes cost nothing, encoding does.
+      cropCodec: { format: 'ppm' },
+      maxFrameAgeMs: () => options.maxFrameAgeMs ?? null,
+      memory: new FrameMemory(scope.use(new MemoryState()), {
+        dedupeMs,
+        recentMs: 0,
+        now: Date.now,
+        onState: () => undefined,
+      }),
       framesAtOnce,
     }),
   )
@@ -121,11 +135,3 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
-
-/** PP-ShiTuV2's default: recognized boxes hardly overlap. */
-export const defaultNmsIou = 0.05
-
-const modelInfo = ({ manifest }: Model): { readonly name: string; readonly sha256: string } => ({
-  name: manifest.name,
-  sha256: manifest.sha256,
-})

@@ -1,10 +1,15 @@
 /** The options of recognition that several commands share, and the models and gallery they name. */
 import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
 import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
-import type { DetectorManifest, EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
+import {
+  type DetectorManifest,
+  type EmbedderManifest,
+  galleryEmbedder,
+  type Model,
+} from '@sightline/shared/inference/model-manifest.ts'
 import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
 import { choice, number, requiredText, text, usageError, type Values } from './command.ts'
-import { galleryEmbedder, type Models, type RecognitionOptions } from './pipeline.ts'
+import type { Models, RecognitionOptions } from './pipeline.ts'
 
 export const modelOptions = { models: { type: 'string' } } as const
 
@@ -46,7 +51,7 @@ export const modelsOf = async (values: Values): Promise<Models> => ({
 
 /** Opens the gallery named by --gallery for reading with the embedder in use. */
 export const galleryOf = (values: Values, embedder: Model<EmbedderManifest>): Promise<Gallery> =>
-  openGallery(requiredText(values, 'gallery'), galleryEmbedder(embedder))
+  openGallery(requiredText(values, 'gallery'), galleryEmbedder(embedder.manifest))
 
 export const recognitionOf = (values: Values): RecognitionOptions => ({
   threshold: number(values, 'threshold', { min: -1, max: 1 }),

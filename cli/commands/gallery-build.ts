@@ -2,11 +2,11 @@
 import { openEmbedderSession } from '@sightline/embedder/session.ts'
 import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
 import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
+import { galleryEmbedder } from '@sightline/shared/inference/model-manifest.ts'
 import { defaultWorkers } from '@sightline/shared/inference/workers.ts'
 import { type Command, flag, requiredText, type Terminal, text, type Values } from '../command.ts'
 import { enrol, type UnreadablePicture } from '../enrol.ts'
 import { type LabelProblem, readLabels } from '../label-file.ts'
-import { galleryEmbedder } from '../pipeline.ts'
 import { embedderOf, modelHelp, modelOptions } from '../recognition-flags.ts'
 import { openProgress } from '../terminal/progress.ts'
 
@@ -59,7 +59,11 @@ async function fillGallery(mode: 'build' | 'add', values: Values, terminal: Term
   const location = requiredText(values, 'gallery')
   const { pictures, problems } = await readLabels(requiredText(values, 'labels'), text(values, 'root') ?? '.')
   const embedder = await embedderOf(values)
-  await using gallery = await openGallery(location, galleryEmbedder(embedder), mode === 'build' ? 'replace' : 'write')
+  await using gallery = await openGallery(
+    location,
+    galleryEmbedder(embedder.manifest),
+    mode === 'build' ? 'replace' : 'write',
+  )
   await using session = await openEmbedderSession(embedder, defaultWorkers())
   using progress = openProgress(terminal, 'enrolling', pictures.length)
   const unreadable = await enrol(pictures, gallery, session, () => progress.advance(), terminal.stop)

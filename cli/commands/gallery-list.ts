@@ -1,8 +1,8 @@
 /** `sightline gallery list` and `remove`: what is enrolled, and taking it out again. */
 import type { GallerySelection } from '@sightline/shared/gallery/gallery.ts'
 import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
+import { galleryEmbedder } from '@sightline/shared/inference/model-manifest.ts'
 import { type Command, flag, requiredText, texts, usageError, type Values } from '../command.ts'
-import { galleryEmbedder } from '../pipeline.ts'
 import { embedderOf, galleryOf, modelHelp, modelOptions } from '../recognition-flags.ts'
 
 const options = {
@@ -54,7 +54,11 @@ Example: sightline gallery remove --gallery products.gallery --item cola-330`,
     const selection = selectionOf(values)
     if (Object.keys(selection).length === 0) throw usageError('remove what? Give --item, --label or --id')
     const embedder = await embedderOf(values)
-    await using gallery = await openGallery(requiredText(values, 'gallery'), galleryEmbedder(embedder), 'write')
+    await using gallery = await openGallery(
+      requiredText(values, 'gallery'),
+      galleryEmbedder(embedder.manifest),
+      'write',
+    )
     const removed = await gallery.remove(selection)
     const { entries, items, revision } = await gallery.info()
     terminal.out(

@@ -13,6 +13,7 @@ import { encodeFrame } from '@sightline/shared/contracts/frame.ts'
 import { frameId } from '@sightline/shared/contracts/ids.ts'
 import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
 import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
+import { galleryEmbedder } from '@sightline/shared/inference/model-manifest.ts'
 import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
 import { defaultWorkers } from '@sightline/shared/inference/workers.ts'
 import pLimit from 'p-limit'
@@ -20,7 +21,7 @@ import { Books } from '../books.ts'
 import { drawEvent } from '../draw/draw-event.ts'
 import { enrol } from '../enrol.ts'
 import type { LabelledPicture } from '../label-file.ts'
-import { galleryEmbedder, type Models, openPipeline } from '../pipeline.ts'
+import { type Models, openPipeline } from '../pipeline.ts'
 import { type Answer, subscribeAnswers } from '../recognize-frames.ts'
 import { writeReport } from '../report/html-report.ts'
 import type { ReportFrame, ReportItem } from '../report/report-data.ts'
@@ -99,7 +100,11 @@ const started = performance.now()
 await rm(out, { recursive: true, force: true })
 await mkdir(join(out, 'frames'), { recursive: true })
 const models = { detector: await readDetector(bundledModels), embedder: await readEmbedder(bundledModels) }
-await using gallery = await openGallery(join(out, 'products.gallery'), galleryEmbedder(models.embedder), 'replace')
+await using gallery = await openGallery(
+  join(out, 'products.gallery'),
+  galleryEmbedder(models.embedder.manifest),
+  'replace',
+)
 const stock = await makeStock()
 say('Photographing made-up products for the gallery …')
 const items = await fillGallery(stock, gallery, models)

@@ -8,6 +8,7 @@ import { SightlineError } from '@sightline/shared/service/errors.ts'
 import { done, dropped, failed, type Outcome, type Stage } from '@sightline/shared/stage/stage.ts'
 import pLimit from 'p-limit'
 import type { DetectInput, DetectOutput } from './detect-task.ts'
+import type { FrameMemory } from './frame-memory.ts'
 
 export interface DetectOptions {
   readonly session: Session<DetectInput, DetectOutput>
@@ -16,10 +17,9 @@ export interface DetectOptions {
   readonly detectionThreshold: number
   readonly limits: ImageLimits
   readonly cropCodec: CropCodec
-  /** An older frame is not computed but still ends in an event; null computes all. */
-  readonly maxFrameAgeMs: number | null
-  /** Tells whether the frame was published before under the same id. */
-  readonly isDuplicate: (frame: Frame) => Promise<boolean>
+  /** By camera: an older frame is not computed but still ends in an event; null computes all. */
+  readonly maxFrameAgeMs: (camera: string) => number | null
+  readonly memory: FrameMemory
   /** Frames held as pixels at one time: this bounds the memory, a 50-megapixel frame takes 150 MB. */
   readonly framesAtOnce: number
   readonly now: () => number
@@ -35,12 +35,15 @@ export function detectStage(options: DetectOptions): Stage<Frame, Detections> {
 
 async function detect(frame: Frame, options: DetectOptions, signal: AbortSignal): Promise<Outcome<Detections>> {
   signal.throwIfAborted()
-  if (await options.isDuplicate(frame)) return dropped('duplicate')
-  if (options.maxFrameAgeMs !== null && options.now() - frame.capturedAt > options.maxFrameAgeMs) {
+  if (await options.memory.isDuplicate(frame)) return dropped('duplicate')
+  const maxAge = options.maxFrameAgeMs(frame.camera)
+  if (maxAge !== null && options.now() - frame.capturedAt > maxAge) {
     return done(detectionsOf(frame, options, { skipped: 'stale' }))
   }
   try {
-    return done(await compute(frame, options))
+    const detections = await compute(frame, options)
+    await options.memory.keep(frame)
+    return done(detections)
   } catch (error) {
     if (error instanceof SightlineError && !error.retryable) return failed(error)
     throw error

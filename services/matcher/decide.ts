@@ -14,6 +14,12 @@ export interface DecideOptions {
   readonly candidates: number
 }
 
+/** PP-ShiTuV2's default: recognized boxes hardly overlap. */
+export const defaultNmsIou = 0.05
+
+/** As many as PP-ShiTuV2 reports. */
+export const defaultCandidates = 5
+
 /** A box with the most similar gallery pictures, best first. */
 export interface Match {
   readonly box: Box

@@ -12,6 +12,8 @@ export interface Frame {
   readonly capturedAt: number
   /** Where the frame was first published, as text; a redriven frame keeps it. */
   readonly position: string
+  /** The publisher gave it a `ce_id`: published twice, it is the same frame. */
+  readonly isNamed: boolean
   /** The encoded picture, untrusted. */
   readonly bytes: Uint8Array
 }
@@ -48,6 +50,7 @@ export function decodeFrame(delivery: Delivery): Frame {
     source,
     capturedAt: Number.isNaN(time) ? delivery.timestamp : time,
     position,
+    isNamed: cloudEventId !== undefined && cloudEventId !== '',
     bytes: delivery.value,
   }
 }

@@ -5,6 +5,8 @@ export interface Topics {
   readonly detections: string
   readonly embeddings: string
   readonly recognitions: string
+  /** Compacted: the pictures of the gallery by their ids. */
+  readonly gallery: string
 }
 
 /** Default names; a deployment sharing a cluster puts its own prefix in front. */
@@ -14,6 +16,7 @@ export function topicNames(prefix = ''): Topics {
     detections: `${prefix}detections`,
     embeddings: `${prefix}embeddings`,
     recognitions: `${prefix}recognitions`,
+    gallery: `${prefix}gallery`,
   }
 }
 

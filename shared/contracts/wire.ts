@@ -144,5 +144,5 @@ function vectorFromWire(bytes: Uint8Array): Float32Array {
     throw new SightlineError('MESSAGE_UNREADABLE', `a vector of ${bytes.byteLength} bytes is not whole float32 values`)
   }
   // Copied: the bytes lie unaligned inside the message.
-  return new Float32Array(bytes.slice().buffer)
+  return new Float32Array(new Uint8Array(bytes).buffer)
 }

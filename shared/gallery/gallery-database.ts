@@ -5,8 +5,11 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { describeError, SightlineError } from '../service/errors.ts'
 import type { GalleryEmbedder, GalleryEntry, GalleryInfo, GallerySelection } from './gallery.ts'
 
-/** `read` and `write` need a gallery of the same embedder; `replace` makes one, or empties one of another embedder. */
-export type OpenMode = 'read' | 'write' | 'replace'
+/**
+ * `read` and `write` need a gallery of the same embedder; `create` makes an empty one where there is none; `replace` does
+ * too, and empties one of another embedder.
+ */
+export type OpenMode = 'read' | 'write' | 'create' | 'replace'
 
 /** 'sigh' in the file's header: tells a gallery from any other SQLite file. */
 const applicationId = 0x73696768
@@ -223,7 +226,7 @@ function prepareFolder(folder: string, mode: OpenMode): boolean {
       `${folder} is no gallery: it holds ${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''} but no ${fileName}`,
     )
   }
-  if (mode !== 'replace') {
+  if (mode !== 'replace' && mode !== 'create') {
     throw new SightlineError(
       'GALLERY_MISSING',
       `there is no gallery in ${folder}: make one with 'sightline gallery build'`,
@@ -268,4 +271,4 @@ function* mapRows(rows: Iterable<Record<string, unknown>>): Generator<StoredEntr
 }
 
 /** Copied: a blob lies unaligned in SQLite's memory. */
-const toVector = (blob: Uint8Array): Float32Array => new Float32Array(blob.slice().buffer)
+const toVector = (blob: Uint8Array): Float32Array => new Float32Array(new Uint8Array(blob).buffer)

@@ -64,7 +64,7 @@ export class GalleryIndex {
     const hits = near.flatMap((place): Hit[] => {
       const entry = this.#database.entry(this.#rows[place]!)
       if (entry === undefined) return []
-      return [{ id: entry.id, item: entry.item, label: entry.label, score: dot(query, entry.vector) }]
+      return [{ id: entry.id, item: entry.item, label: entry.label, score: cosine(query, entry.vector) }]
     })
     hits.sort((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1))
     return hits.slice(0, k)
@@ -117,6 +117,9 @@ function checkVector(what: string, vector: Float32Array, { name, dimension }: Ga
     throw new SightlineError('GALLERY_EMBEDDER', `${what} is not of unit length but ${length}`)
   }
 }
+
+/** Of unit vectors; rounding takes equal ones a little beyond 1. */
+const cosine = (a: Float32Array, b: Float32Array): number => Math.min(Math.max(dot(a, b), -1), 1)
 
 function dot(a: Float32Array, b: Float32Array): number {
   let sum = 0

@@ -2,6 +2,15 @@
 import type { Gallery, GalleryEmbedder } from './gallery.ts'
 import { type OpenMode, openSqliteGallery } from './sqlite-gallery.ts'
 
-/** `location` is a folder. `mode` 'replace' makes the gallery, or empties one of another embedder. */
-export const openGallery = (location: string, embedder: GalleryEmbedder, mode: OpenMode = 'read'): Promise<Gallery> =>
-  openSqliteGallery({ folder: location, embedder, mode })
+export interface GalleryAccess {
+  /** Of a Qdrant that asks for one. */
+  readonly apiKey?: string | undefined
+}
+
+/** `location` is a folder. */
+export const openGallery = (
+  location: string,
+  embedder: GalleryEmbedder,
+  mode: OpenMode = 'read',
+  _access: GalleryAccess = {},
+): Promise<Gallery> => openSqliteGallery({ folder: location, embedder, mode })

@@ -63,6 +63,7 @@ class OnnxSession<In, Out> implements Session<In, Out> {
   readonly #setup: WorkerSetup
   readonly #maxBatch: number
   readonly #maxWaitMs: number
+  readonly #onBatch: (size: number) => void
   #timer: NodeJS.Timeout | undefined
   #deaths = 0
   #disposing: Promise<void> | undefined
@@ -75,6 +76,7 @@ class OnnxSession<In, Out> implements Session<In, Out> {
     this.#setup = setup
     this.#maxBatch = options.maxBatch ?? 8
     this.#maxWaitMs = options.maxWaitMs ?? 0
+    this.#onBatch = options.onBatch ?? (() => undefined)
     this.#slots = workers.map((worker) => ({ worker, batch: null, isDead: false }))
     for (const slot of this.#slots) this.#attach(slot)
   }
@@ -134,6 +136,7 @@ class OnnxSession<In, Out> implements Session<In, Out> {
 
   #give(slot: Slot<In, Out>, batch: readonly Pending<In, Out>[]): void {
     slot.batch = batch
+    this.#onBatch(batch.length)
     const message: ToWorker = { inputs: batch.map(({ input }) => input) }
     try {
       slot.worker.postMessage(message, [...new Set(batch.flatMap(({ transfer }) => transfer))])

@@ -39,7 +39,7 @@ async function openSession(options: WorkerSetup): Promise<InferenceSession> {
     executionProviders: [...options.executionProviders],
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
-    enableCpuMemArena: false,
+    enableCpuMemArena: true,
     graphOptimizationLevel: 'all',
     // Workers share the cores: a thread that spins while it waits takes time from another's run.
     extra: { session: { intra_op: { allow_spinning: '0' } } },

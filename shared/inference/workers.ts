@@ -12,6 +12,8 @@ export interface WorkerOptions {
   readonly maxWaitMs?: number
   /** Where the network runs; none is fallen back on silently. @default ['cpu'] */
   readonly executionProviders?: readonly string[]
+  /** Told the size of each batch that a worker is given. */
+  readonly onBatch?: (size: number) => void
 }
 
 /**
@@ -21,4 +23,22 @@ export interface WorkerOptions {
 export function defaultWorkers(cores: number = availableParallelism()): WorkerOptions {
   const workers = Math.min(Math.max(cores, 1), 8)
   return { workers, threadsPerWorker: Math.max(Math.floor(cores / workers), 1) }
+}
+
+/** Workers as a service's settings say; what they leave open is `defaultWorkers`. */
+export function workersOf({
+  workers,
+  workerThreads,
+  networkBatch,
+  networkWaitMs,
+}: {
+  readonly workers?: number | undefined
+  readonly workerThreads?: number | undefined
+  readonly networkBatch: number
+  readonly networkWaitMs: number
+}): WorkerOptions {
+  const cores = availableParallelism()
+  const count = workers ?? defaultWorkers(cores).workers
+  const threadsPerWorker = workerThreads ?? Math.max(Math.floor(cores / count), 1)
+  return { workers: count, threadsPerWorker, maxBatch: networkBatch, maxWaitMs: networkWaitMs }
 }

@@ -99,7 +99,7 @@ function problem(variable: string, text: string | undefined, isSecret: boolean, 
 
 function defaultText(schema: z.ZodType): string {
   const { data } = schema.safeParse(undefined)
-  if (data === undefined || data === null) return ''
+  if (data === undefined || data === '' || (typeof data === 'object' && !Array.isArray(data))) return ''
   return ` [${Array.isArray(data) ? data.join(',') : String(data)}]`
 }
 
@@ -117,8 +117,30 @@ export const take = {
   switch: () => z.enum(['true', 'false'], 'takes true or false').transform((text) => text === 'true'),
   choice: <const Choices extends readonly [string, ...string[]]>(choices: Choices) =>
     z.enum(choices, `takes ${choices.join(', ')}`),
+  parsed: <Value>(parse: (text: string) => Value | undefined, message: string) =>
+    z.string(message).transform((text, context): Value => {
+      const value = parse(text)
+      if (value !== undefined) return value
+      context.addIssue(message)
+      return z.NEVER
+    }),
+  /** A JSON object of numbers, as a map. */
+  numbers: (min: number, max: number) =>
+    take.parsed(
+      (text) => parseNumbers(text, min, max),
+      `takes a JSON object of numbers from ${min} to ${max}, like {"name": ${min}}`,
+    ),
   number: (min: number, max: number) => bounded(min, max, false),
   integer: (min: number, max: number) => bounded(min, max, true),
+}
+
+function parseNumbers(text: string, min: number, max: number): ReadonlyMap<string, number> | undefined {
+  try {
+    return new Map(Object.entries(z.record(z.string(), z.number().min(min).max(max)).parse(JSON.parse(text))))
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof z.ZodError) return undefined
+    throw error
+  }
 }
 
 function bounded(min: number, max: number, isInteger: boolean) {

@@ -94,9 +94,14 @@ describe('recognize', () => {
   })
 
   test('calls unknown what the threshold does not let pass', async () => {
-    const { json } = await runCli('recognize', root, '--gallery', gallery, '--json', '--threshold', '1')
-    const objects = json().flatMap((one) => recognitionEventSchema.parse(one).objects)
-    expect(objects.filter(({ item }) => item !== null)).toEqual([])
+    const recognized = async (threshold: string) => {
+      const { json } = await runCli('recognize', root, '--gallery', gallery, '--json', '--threshold', threshold)
+      return json().flatMap((one) => recognitionEventSchema.parse(one).objects.filter(({ item }) => item !== null))
+    }
+    const all = await recognized('-1')
+    const certain = await recognized('0.99')
+    expect(certain.length).toBeLessThan(all.length)
+    expect(certain.filter(({ score }) => score < 0.99)).toEqual([])
   })
 
   test('takes folders, and draws what it saw', async () => {

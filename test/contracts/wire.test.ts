@@ -77,3 +77,12 @@ describe('what is no message is refused', () => {
     expect(() => decodeDetections(Uint8Array.of(8, 2))).toThrow(/version 2; this service reads version 1/)
   })
 })
+
+test('vectors are read right from the midst of a larger buffer, as brokers deliver them', () => {
+  const wire = encodeEmbeddings(embeddings)
+  const large = Buffer.alloc(4096, 7)
+  large.set(wire, 1001)
+  const [read] = decodeEmbeddings(large.subarray(1001, 1001 + wire.length)).embeddings
+  expect(read!.vector).toEqual(Float32Array.of(0.5, -0.5))
+  expect(read!.vector.buffer.byteLength).toBe(8)
+})

@@ -27,6 +27,19 @@ test('keeps its entries and its revision when it is closed', async () => {
   expect((await gallery.search([vectorOf(2)], 1))[0]![0]!.id).toBe('b')
 })
 
+test('is made where there is none and left as it is where there is one, when asked to', async () => {
+  const folder = await newFolder()
+  {
+    await using gallery = await open(folder, 'create')
+    await gallery.put([entryOf('a', 1)])
+  }
+  await using gallery = await open(folder, 'create')
+  expect(await gallery.info()).toMatchObject({ entries: 1 })
+  await expect(open(folder, 'create', { ...embedder, sha256: 'cd'.repeat(32) })).rejects.toMatchObject({
+    code: 'GALLERY_EMBEDDER',
+  })
+})
+
 test('sees what another handle changes, without being opened again', async () => {
   const folder = await newFolder()
   await using writer = await open(folder, 'replace')

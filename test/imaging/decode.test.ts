@@ -186,13 +186,22 @@ test('decoding gives its memory back', async () => {
 })
 
 describe('crops', () => {
-  test.each([{ format: 'jpeg', quality: 95 }, { format: 'webp', quality: 95 }, { format: 'png' }] as const)(
-    'travel as $format and come back nearly as they were',
-    async (codec) => {
-      const crop = await decode(await halves(224, 224).png().toBuffer())
-      const back = await decodeCrop(await encodeCrop(crop, codec))
-      expect([back.width, back.height]).toEqual([224, 224])
-      expect(isRed(pixel(back, 20, 100)) && isBlue(pixel(back, 200, 100))).toBe(true)
+  test.each([
+    { format: 'jpeg', quality: 95 },
+    { format: 'webp', quality: 95 },
+    { format: 'png' },
+    { format: 'ppm' },
+  ] as const)('travel as $format and come back nearly as they were', async (codec) => {
+    const crop = await decode(await halves(224, 224).png().toBuffer())
+    const back = await decodeCrop(await encodeCrop(crop, codec))
+    expect([back.width, back.height]).toEqual([224, 224])
+    expect(isRed(pixel(back, 20, 100)) && isBlue(pixel(back, 200, 100))).toBe(true)
+  })
+
+  test.each(['P6\n100 100\n255\nshort', 'P6\n0 0\n255\n', 'P6\n', 'P6 but no header', 'P6\n99999 99999\n255\n'])(
+    'whose pixels are not as many as they say are refused: %j',
+    async (text) => {
+      await expect(decodeCrop(new TextEncoder().encode(text))).rejects.toMatchObject({ code: 'IMAGE_UNREADABLE' })
     },
   )
 })

@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest'
+import { RedisState } from '../../shared/state/redis-state.ts'
+import { startRedisServer } from '../support/redis-server.ts'
+import { requireService } from '../support/services.ts'
+import { describeState } from './state-contract.ts'
+
+const redis = await requireService('redis')
+const process = await requireService('redis-process')
+
+describe.skipIf(redis === undefined)('on Redis', () => {
+  describeState('state in Redis', async () => new RedisState({ url: redis!.url }))
+
+  test('is shared by all that connect to it', async () => {
+    await using one = new RedisState({ url: redis!.url })
+    await using other = new RedisState({ url: redis!.url })
+    await one.set('shared', new Uint8Array([7]), 60_000)
+    expect([...(await other.get('shared'))!]).toEqual([7])
+  })
+})
+
+describe.skipIf(process === undefined)('a Redis that goes away', () => {
+  test('makes every command fail at once, and is found again when it is back', async () => {
+    await using server = await startRedisServer()
+    await using state = new RedisState({ url: server.url })
+    expect(await state.claim('key', 'a', 60_000)).toBe('a')
+    await server.kill()
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      await expect(state.claim('key', 'b', 60_000)).rejects.toMatchObject({
+        code: 'STATE_UNAVAILABLE',
+        retryable: true,
+      })
+    }
+    await server.start()
+    await expect.poll(() => state.claim('key', 'b', 60_000).catch(String), { timeout: 10_000 }).toBe('a')
+  })
+
+  test('that was never there is told without its password', async () => {
+    await using state = new RedisState({ url: 'redis://user:hunter2@127.0.0.1:1/0' })
+    const error = await state.get('key').catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'STATE_UNAVAILABLE', message: expect.stringContaining('127.0.0.1:1') })
+    expect(String(error)).not.toContain('hunter2')
+  })
+})
+
+test('what is no URL of Redis is refused without repeating it', () => {
+  expect(() => new RedisState({ url: 'http://user:hunter2@host' })).toThrow('redis://')
+  expect(() => new RedisState({ url: 'hunter2' })).toThrow(/^(?!.*hunter2)/)
+})

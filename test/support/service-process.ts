@@ -1,0 +1,53 @@
+/** One of the services as a process of its own, as it is deployed. */
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { type Child, startChild } from './child.ts'
+
+export type ServiceProcessName = 'detector' | 'embedder' | 'matcher'
+
+export interface ServiceProcess extends AsyncDisposable {
+  readonly child: Child
+  /** Where its HTTP answers; resolves when it listens. */
+  readonly url: Promise<string>
+  /** Resolves when it processes frames; rejects with its output when it ends before. */
+  readonly ready: Promise<void>
+  /** GET, as JSON or text. */
+  get(path: string): Promise<{ readonly status: number; readonly text: string }>
+}
+
+/** `env` is added to this process's; the port is a free one. */
+export async function startService(
+  name: ServiceProcessName,
+  env: Readonly<Record<string, string>>,
+): Promise<ServiceProcess> {
+  const main = fileURLToPath(new URL(`../../services/${name}/main.ts`, import.meta.url))
+  const child = await startChild(process.execPath, ['--disable-warning=TimeoutNegativeWarning', main], {
+    env: { ...process.env, SIGHTLINE_HTTP_HOST: '127.0.0.1', SIGHTLINE_HTTP_PORT: '0', ...env },
+  })
+  const listening = Promise.withResolvers<string>()
+  const ready = Promise.withResolvers<void>()
+  child.onLine((line) => {
+    if (!line.startsWith('{')) return
+    const { msg, port } = JSON.parse(line) as { msg?: string; port?: number }
+    if (msg === 'starting') listening.resolve(`http://127.0.0.1:${port}`)
+    if (msg === 'ready') ready.resolve()
+  })
+  void child.exited.then((code) => {
+    const error = new Error(`the ${name} ended with ${code}:\n${child.output()}`)
+    listening.reject(error)
+    ready.reject(error)
+  })
+  // A test that kills a process does not wait for it to be ready.
+  listening.promise.catch(() => undefined)
+  ready.promise.catch(() => undefined)
+  return {
+    child,
+    url: listening.promise,
+    ready: ready.promise,
+    async get(path) {
+      const response = await fetch(`${await listening.promise}${path}`)
+      return { status: response.status, text: await response.text() }
+    },
+    [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
+  }
+}
