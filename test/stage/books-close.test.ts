@@ -1,6 +1,7 @@
 /** Published = events + dead letters, always: three stages over the in-memory bus, failing at random in every way they can. */
 import { expect, test } from 'vitest'
 import { MemoryBus } from '../../shared/bus/memory-bus.ts'
+import { topicNames } from '../../shared/contracts/topics.ts'
 import { SightlineError } from '../../shared/service/errors.ts'
 import { startStage } from '../../shared/stage/run-stage.ts'
 import { done, failed, type Outcome, type Stage } from '../../shared/stage/stage.ts'
@@ -35,7 +36,7 @@ function unreliable(name: string, next: () => number): Stage<string, string> {
 test.each([1, 2, 3])('the books close under random failures, seed %i', async (seed) => {
   const next = random(seed)
   await using bus = new MemoryBus({ partitions: 4, redelivery: { initialBackoffMs: 1, maxBackoffMs: 2 } })
-  const topics = { frames: 'frames', detections: 'detections', embeddings: 'embeddings', recognitions: 'recognitions' }
+  const topics = topicNames()
   const chain = [
     ['detector', topics.frames, topics.detections],
     ['embedder', topics.detections, topics.embeddings],
