@@ -19,7 +19,7 @@ export interface RetrievalMetrics {
  *
  * recall@k: share of queries with their label among the k best pictures. mAP: mean over the queries of the average
  * precision, the mean of the precision at the rank of each right picture. A query whose label the gallery does not hold
- * counts as missed, as PaddleClas counts it.
+ * counts as missed; PaddleClas leaves such queries out.
  */
 export function retrievalMetrics(
   queries: readonly LabelledVector[],
