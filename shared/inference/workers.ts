@@ -29,16 +29,18 @@ export function defaultWorkers(cores: number = availableParallelism()): WorkerOp
 export function workersOf({
   workers,
   workerThreads,
+  executionProviders,
   networkBatch,
   networkWaitMs,
 }: {
   readonly workers?: number | undefined
   readonly workerThreads?: number | undefined
+  readonly executionProviders: readonly string[]
   readonly networkBatch: number
   readonly networkWaitMs: number
 }): WorkerOptions {
   const cores = availableParallelism()
   const count = workers ?? defaultWorkers(cores).workers
   const threadsPerWorker = workerThreads ?? Math.max(Math.floor(cores / count), 1)
-  return { workers: count, threadsPerWorker, maxBatch: networkBatch, maxWaitMs: networkWaitMs }
+  return { workers: count, threadsPerWorker, executionProviders, maxBatch: networkBatch, maxWaitMs: networkWaitMs }
 }

@@ -40,6 +40,10 @@ export const networkSettings = {
     help: 'worker threads, each with the network once; one a core where not given',
   },
   workerThreads: { schema: take.integer(1, 256).optional(), help: 'threads of one run of the network' },
+  executionProviders: {
+    schema: take.list().default(['cpu']),
+    help: "where the network runs, first choice first: cpu, cuda, … as onnxruntime calls them; it fails where it can't",
+  },
   networkBatch: { schema: take.integer(1, 256).default(8), help: 'most pictures in one run of the network' },
   networkWaitMs: { schema: take.number(0, 1000).default(0), help: 'how long an idle worker waits for that many' },
 } as const
