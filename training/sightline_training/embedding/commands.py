@@ -10,14 +10,16 @@ import torch
 from .arguments import list_arguments, listed_pictures, say
 from .config import load_config
 from .curves import draw_curves
+from .embedder import LiteEmbedder
 from .export import write_model_folder
 from .merge import merge
-from .networks import build_embedder
+from .networks import Embedder, build_embedder
 from .pictures import LabelFileError, Picture, read_picture
 from .pplcnet_v2 import PPLCNetV2Embedder
 from .split import split_by_label
-from .train import train
+from .train import embed_with, train
 from .training_state import load_checkpoint
+from .whitening import whiten_with_pictures
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -46,6 +48,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     ship.add_argument("--size", type=int, required=True, help="input width and height")
     ship.add_argument("--threshold", type=float, required=True, help="default similarity threshold")
     ship.add_argument("--blend", type=float, default=1.0, help="1 for the trained weights, 0 for those it started from")
+    ship.add_argument("--mean-with", type=Path, nargs="*", default=[], help="further runs whose weights are averaged in")
+    ship.add_argument("--whiten", action="store_true", help="normalize the within-class covariance of --list's training pictures")
+    list_arguments(ship, required=False)
     ship.add_argument("--provenance", type=Path, help="JSON with the manifest's `provenance` and `metrics`")
     ship.set_defaults(command=_export)
 
@@ -66,9 +71,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     config = load_config(options.config)
-    state = load_checkpoint(options.run / "final.pt")
-    if state is None:
-        raise SystemExit(f"{options.run} has no final.pt: the run has not ended")
+    state = _mean([_final(run) for run in [options.run, *options.mean_with]])
     if options.blend != 1.0:
         start = load_checkpoint(options.run / "start.pt")
         if start is None:
@@ -76,12 +79,37 @@ def _export(options: argparse.Namespace) -> None:
         state = {k: torch.lerp(start[k], v, options.blend) if v.is_floating_point() else v for k, v in state.items()}
     model = build_embedder(config.network)
     model.load_state_dict(state)
+    if options.whiten:
+        _whiten(model, options)
     if isinstance(model, PPLCNetV2Embedder):
         model = model.deployed()
     told = json.loads(options.provenance.read_text()) if options.provenance else {"provenance": {}, "metrics": {}}
     provenance = {"made": datetime.date.today().isoformat(), **told["provenance"]}
     write_model_folder(model, options.size, options.to, options.threshold, provenance, told["metrics"])
     say(f"wrote {options.to}")
+
+
+def _whiten(model: Embedder, options: argparse.Namespace) -> None:
+    if not isinstance(model, LiteEmbedder) or not options.list or not options.root:
+        raise SystemExit("--whiten needs the network `lite`, --list and --root")
+    learned, _ = split_by_label(listed_pictures(options))
+    count = whiten_with_pictures(model, learned, embed_with(model, torch.device("cpu")), options.size)
+    say(f"whitened with {count} pictures and as many views")
+
+
+def _final(run: Path) -> dict[str, torch.Tensor]:
+    state = load_checkpoint(run / "final.pt")
+    if state is None:
+        raise SystemExit(f"{run} has no final.pt: the run has not ended")
+    return state
+
+
+def _mean(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The mean of runs that share their start (Wortsman et al., "Model soups", arXiv:2203.05482)."""
+    return {
+        name: torch.stack([state[name] for state in states]).mean(dim=0) if value.is_floating_point() else value
+        for name, value in states[0].items()
+    }
 
 
 def _check(options: argparse.Namespace) -> None:
