@@ -5,10 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from sightline_training.embedding.export import write_model_folder
+from sightline_training.embedding.metrics import l2_normalized
 from sightline_training.embedding.networks import build_embedder
+from sightline_training.manifest import canary_pattern, normalized
 
 TRAINING = Path(__file__).parents[2]
 
@@ -57,6 +61,29 @@ def test_int8_is_a_model_folder_of_its_own_that_says_what_was_lost(made_set: tup
     assert told["provenance"]["quantizedFrom"]["sha256"] == manifest(model)["sha256"]
     lost = told["metrics"]["held-out recall@1 lost"]["value"]
     assert f"fp32: recall@1 {told['metrics']['held-out recall@1']['value'] + lost:.3f}"[:-1] in done.stdout
+
+
+def test_runs_are_averaged_and_whitened_at_export(made_set: tuple[Path, Path], tmp_path: Path) -> None:
+    networks = [build_embedder("lite").eval() for _ in range(2)]
+    for name, network in zip("ab", networks, strict=True):
+        (tmp_path / name).mkdir()
+        torch.save(network.state_dict(), tmp_path / name / "final.pt")
+    config = TRAINING / "configs/general_lite.yaml"
+    common = ("export", config, "--run", tmp_path / "a", "--mean-with", tmp_path / "b", "--size", 64, "--threshold", 0.5)
+    plain, whitened = tmp_path / "models" / "plain", tmp_path / "models" / "whitened"
+    assert run(*common, "--to", plain).returncode == 0
+    done = run(*common, "--to", whitened, "--whiten", "--list", made_set[0], "--root", made_set[1])
+    assert "whitened with" in done.stdout, done.stderr
+
+    mean = build_embedder("lite").eval()
+    mean.load_state_dict({
+        k: (v + networks[1].state_dict()[k]) / 2 if v.is_floating_point() else v for k, v in networks[0].state_dict().items()
+    })
+    image = normalized(canary_pattern(64, 64)[None])
+    with torch.inference_mode():
+        expected = l2_normalized(mean(torch.from_numpy(image)).numpy())[0]
+    assert np.allclose(manifest(plain)["canary"]["embedding"], expected, atol=1e-4)
+    assert not np.allclose(manifest(whitened)["canary"]["embedding"], expected, atol=1e-2)
 
 
 def test_check_names_every_picture_that_cannot_be_decoded(made_set: tuple[Path, Path]) -> None:

@@ -168,7 +168,7 @@ def test_an_exported_folder_says_what_the_network_says(network: str, tmp_path: P
     assert str(CONFIGS.parent).encode() not in (folder / "model.onnx").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["general_lite", "pp_shitu_v2"])
+@pytest.mark.parametrize("name", ["general_lite", "general_lite_larger", "pp_shitu_v2"])
 def test_the_shipped_configurations_are_valid(name: str) -> None:
     assert load_config(CONFIGS / f"{name}.yaml").steps > 0
 
