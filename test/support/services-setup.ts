@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import type { TestProject } from 'vitest/node'
 import { type KafkaBroker, startKafkaBroker } from './kafka-broker.ts'
+import { kcatMissing, pythonClient } from './kafka-clients.ts'
 import { kafkaJars, kafkaMissing } from './kafka-jars.ts'
 import { installRedis, redisMissing, startRedisServer } from './redis-server.ts'
 import type { ServiceAnswer, ServiceName, ServiceRequest, Services } from './services.ts'
@@ -71,6 +72,18 @@ async function provide(
     const missing = await redisMissing()
     if (missing !== null) return { missing }
     return found(name === 'redis' ? { url: servers.use(await startRedisServer()).url } : {})
+  }
+  if (name === 'kcat') {
+    const missing = await kcatMissing()
+    return missing === null ? found({}) : { missing }
+  }
+  if (name === 'python') {
+    return pythonClient().then(
+      (interpreter) => found({ interpreter }),
+      (error: unknown) => ({
+        missing: `no Python with the client of examples/python: ${String(error).split('\n')[0]}`,
+      }),
+    )
   }
   const missing = (await kafkaMissing()) ?? (await kafkaUnfetched())
   if (missing !== null) return { missing }

@@ -19,6 +19,9 @@ export interface Services {
   readonly redis: { readonly url: string }
   /** Leave to start servers of one's own (startRedisServer), to kill them. */
   readonly 'redis-process': Record<string, never>
+  /** Plain Kafka clients, for the examples. */
+  readonly kcat: Record<string, never>
+  readonly python: { readonly interpreter: string }
 }
 
 export type ServiceName = keyof Services
