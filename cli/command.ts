@@ -1,6 +1,7 @@
 /** What a command of the `sightline` command line is, and how its arguments are read. */
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
 import { describeError, SightlineError } from '@sightline/shared/service/errors.ts'
+import type { Environment } from '@sightline/shared/service/settings.ts'
 
 /** Where a command reads and writes: results go to `out`, everything for people to `err`. */
 export interface Terminal {
@@ -10,6 +11,7 @@ export interface Terminal {
   readonly isInteractive: boolean
   /** Aborts on the first SIGINT or SIGTERM: finish what is under way, start nothing new. */
   readonly stop: AbortSignal
+  readonly env: Environment
 }
 
 /** The parsed options of a command: text, switches, or the texts of a repeated option. */

@@ -2,12 +2,16 @@
 import process from 'node:process'
 import { describeError, SightlineError } from '@sightline/shared/service/errors.ts'
 import { type Command, parseCommandLine, type Terminal, usageError } from './command.ts'
+import { dlqListCommand, dlqRedriveCommand, dlqShowCommand } from './commands/dlq.ts'
 import { evalCommand } from './commands/eval.ts'
 import { galleryAddCommand, galleryBuildCommand } from './commands/gallery-build.ts'
 import { galleryListCommand, galleryRemoveCommand } from './commands/gallery-list.ts'
 import { modelsListCommand, modelsVerifyCommand } from './commands/models.ts'
+import { publishCommand } from './commands/publish.ts'
 import { recognizeCommand } from './commands/recognize.ts'
 import { runCommand } from './commands/run.ts'
+import { topicsCreateCommand, topicsListCommand } from './commands/topics.ts'
+import { watchCommand } from './commands/watch.ts'
 
 const commands: readonly Command[] = [
   recognizeCommand,
@@ -19,6 +23,13 @@ const commands: readonly Command[] = [
   evalCommand,
   modelsListCommand,
   modelsVerifyCommand,
+  topicsCreateCommand,
+  topicsListCommand,
+  publishCommand,
+  watchCommand,
+  dlqListCommand,
+  dlqShowCommand,
+  dlqRedriveCommand,
 ]
 
 function overview(): string {
@@ -87,6 +98,7 @@ try {
     err: (line) => process.stderr.write(`${line}\n`),
     isInteractive: process.stderr.isTTY === true,
     stop: stopOnSignal(),
+    env: process.env,
   })
 } catch (error) {
   process.stderr.write(`sightline: ${explain(error)}\n`)

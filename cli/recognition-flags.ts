@@ -35,7 +35,7 @@ export const recognitionHelp = `  --gallery DIR           gallery folder made by
   --max-boxes N           most boxes a picture (default: the detector's)
   --whole-frame MODE      also look at the whole picture: always, fallback (when nothing was detected), never
                           (default: fallback)
-  --nms-iou T             overlap (IoU) from which recognized boxes exclude each other, 0..1 (default: 0.05)
+  --nms-iou T             overlap (IoU) from which recognized boxes exclude each other, 0..1 (default: 0.3)
 ${modelHelp}`
 
 const modelsFolder = (values: Values): string => text(values, 'models') ?? bundledModels

@@ -35,7 +35,7 @@ export async function subscribeAnswers(
   }
   await read(topics.recognitions, eventAnswer)
   for (const topic of [topics.frames, topics.detections, topics.embeddings]) {
-    await read(deadLetterTopic(topic), deadLetterAnswer)
+    await read(deadLetterTopic(topic), deadLetterOf)
   }
   return scope.move()
 }
@@ -91,7 +91,8 @@ function eventAnswer({ value }: Delivery): Answer {
   return { kind: 'event', frameId: event.id, event }
 }
 
-function deadLetterAnswer({ headers }: Delivery): Answer {
+/** What a message of a dead-letter topic says. */
+export function deadLetterOf({ headers }: Delivery): Extract<Answer, { kind: 'deadLetter' }> {
   return {
     kind: 'deadLetter',
     frameId: headers[frameIdHeader] ?? '',

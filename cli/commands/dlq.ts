@@ -1,0 +1,134 @@
+/** `sightline dlq list`, `show` and `redrive`: what could not be processed, why, and once more. */
+import { writeFile } from 'node:fs/promises'
+import { KafkaBus } from '@sightline/shared/bus/kafka-bus.ts'
+import { type Command, flag, number, text, usageError, type Values } from '../command.ts'
+import { type DeadLetter, type DeadLetterFilter, readDeadLetters, redrive } from '../dlq.ts'
+import { kafkaHelp, kafkaOf, kafkaOptions } from '../kafka-flags.ts'
+import { printable } from '../terminal/live-view.ts'
+
+const filterOptions = {
+  ...kafkaOptions,
+  topic: { type: 'string' },
+  reason: { type: 'string' },
+  stage: { type: 'string' },
+  camera: { type: 'string' },
+  since: { type: 'string' },
+  json: { type: 'boolean' },
+} as const
+
+const filterHelp = `  --reason CODE           only this error code, as IMAGE_UNREADABLE
+  --topic NAME            only of frames, detections or embeddings
+  --stage NAME            only of the detector, embedder or matcher
+  --camera ID             only of this camera
+  --since TIME            only from then on, as 2026-01-31T08:00
+  --json                  JSON lines
+${kafkaHelp}`
+
+export const dlqListCommand: Command = {
+  name: 'dlq list',
+  summary: 'show the frames that could not be processed, and why',
+  help: `Usage: sightline dlq list [OPTIONS]
+
+  --all                   also those that were published again
+  --limit N               only the newest N
+${filterHelp}
+
+Example: sightline dlq list --reason IMAGE_UNREADABLE --camera gate-2`,
+  options: { ...filterOptions, all: { type: 'boolean' }, limit: { type: 'string' } },
+
+  async run(values, _positionals, terminal) {
+    const { connection, topics } = await kafkaOf(values, terminal)
+    await using bus = new KafkaBus({ ...connection, delivery: 'at-least-once' })
+    const letters = await readDeadLetters(bus, topics, filterOf(values))
+    const open = letters.filter(({ isRedriven }) => flag(values, 'all') || !isRedriven)
+    const shown = open.slice(-(number(values, 'limit', { min: 1, max: 1e9, integer: true }) ?? open.length))
+    for (const letter of shown) terminal.out(flag(values, 'json') ? json(letter) : line(letter))
+    if (!flag(values, 'json')) terminal.err(`${shown.length} of ${letters.length} dead letters`)
+    return 0
+  },
+}
+
+export const dlqShowCommand: Command = {
+  name: 'dlq show',
+  summary: 'show one dead letter with all its headers, and save its picture',
+  help: `Usage: sightline dlq show POSITION [OPTIONS]
+
+POSITION is the first word of a line of 'sightline dlq list'.
+
+  --save FILE             write the message's bytes to a file
+  --json                  JSON
+${kafkaHelp}
+
+Example: sightline dlq show frames.dlq-0-12 --save frame.jpg`,
+  options: { ...kafkaOptions, save: { type: 'string' }, json: { type: 'boolean' } },
+
+  async run(values, [position], terminal) {
+    if (position === undefined) throw usageError('which one? sightline dlq show POSITION')
+    const { connection, topics } = await kafkaOf(values, terminal)
+    await using bus = new KafkaBus({ ...connection, delivery: 'at-least-once' })
+    const letter = (await readDeadLetters(bus, topics, {})).find((one) => one.position === position)
+    if (letter === undefined) throw usageError(`there is no dead letter at ${position}: see sightline dlq list --all`)
+    const { headers, value } = letter.delivery
+    if (flag(values, 'json')) terminal.out(JSON.stringify({ ...JSON.parse(json(letter)), headers }))
+    else {
+      terminal.out(line(letter))
+      for (const [name, content] of Object.entries(headers)) terminal.out(`  ${printable(`${name}: ${content}`)}`)
+    }
+    const file = text(values, 'save')
+    if (file !== undefined) {
+      await writeFile(file, value ?? new Uint8Array())
+      terminal.err(`${letter.bytes} bytes written to ${file}`)
+    }
+    return 0
+  },
+}
+
+export const dlqRedriveCommand: Command = {
+  name: 'dlq redrive',
+  summary: 'publish dead letters again where they came from, each once',
+  help: `Usage: sightline dlq redrive (--all | FILTERS…) [OPTIONS]
+
+After the reason is gone: a letter is published again once, however often this is run. Run one at a time.
+
+  --all                   all that were not published again yet
+  --dry-run               only show which
+${filterHelp}
+
+Example: sightline dlq redrive --reason GALLERY_EMBEDDER`,
+  options: { ...filterOptions, all: { type: 'boolean' }, 'dry-run': { type: 'boolean' } },
+
+  async run(values, _positionals, terminal) {
+    const filter = filterOf(values)
+    if (!flag(values, 'all') && Object.values(filter).every((one) => one === undefined)) {
+      throw usageError('which ones? --reason, --topic, --stage, --camera, --since or --all')
+    }
+    const { connection, topics } = await kafkaOf(values, terminal)
+    await using bus = new KafkaBus(connection)
+    if (flag(values, 'dry-run')) {
+      const letters = (await readDeadLetters(bus, topics, filter)).filter(({ isRedriven }) => !isRedriven)
+      for (const letter of letters) terminal.out(flag(values, 'json') ? json(letter) : line(letter))
+      return 0
+    }
+    const redriven = await redrive(bus, topics, filter)
+    terminal.out(flag(values, 'json') ? JSON.stringify({ redriven }) : `${redriven} dead letters published again`)
+    return 0
+  },
+}
+
+function filterOf(values: Values): DeadLetterFilter {
+  const since = text(values, 'since')
+  const time = since === undefined ? undefined : Date.parse(since)
+  if (Number.isNaN(time)) throw usageError(`--since takes a time as 2026-01-31T08:00, not '${since}'`)
+  return {
+    topic: text(values, 'topic'),
+    code: text(values, 'reason'),
+    stage: text(values, 'stage'),
+    camera: text(values, 'camera'),
+    since: time,
+  }
+}
+
+const json = ({ delivery: _, ...letter }: DeadLetter): string => JSON.stringify(letter)
+
+const line = ({ position, time, camera, stage, code, reason, isRedriven }: DeadLetter): string =>
+  [position, time, camera, stage, code, `${reason}${isRedriven ? ' (published again)' : ''}`].map(printable).join('  ')
