@@ -138,13 +138,13 @@ function serverProperties(
     .join('')
 }
 
-function clusterId(): string {
+export function clusterId(): string {
   const id = randomBytes(16).toString('base64url')
   return id.startsWith('-') ? clusterId() : id
 }
 
 /** A bare connect is not enough: the broker is ready when it answers an ApiVersions request without an error. */
-async function ready(port: number, child: Child): Promise<void> {
+export async function ready(port: number, child: Child): Promise<void> {
   let running = true
   void child.exited.then(() => {
     running = false
