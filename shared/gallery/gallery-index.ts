@@ -1,8 +1,8 @@
 /** The embedded gallery as its worker thread holds it: the database, and all vectors in memory for the exact scan. */
-import { SightlineError } from '../service/errors.ts'
 import { ExactScan } from './exact-scan.ts'
 import type { GalleryEmbedder, GalleryEntry, GalleryInfo, GallerySelection, Hit } from './gallery.ts'
 import { GalleryDatabase, type OpenMode } from './gallery-database.ts'
+import { checkVector, cosine } from './vectors.ts'
 
 /** Rows taken from the 8-bit scan for every wanted hit; their exact similarities decide. */
 const rerankFactor = 4
@@ -102,27 +102,4 @@ export class GalleryIndex {
     this.#rows.pop()
     this.#places.delete(row)
   }
-}
-
-/** Cosine is only a dot product between unit vectors: anything else would be rubbish with confidence. */
-function checkVector(what: string, vector: Float32Array, { name, dimension }: GalleryEmbedder): void {
-  if (vector.length !== dimension) {
-    throw new SightlineError(
-      'GALLERY_EMBEDDER',
-      `${what} has ${vector.length} values; the gallery's embedder ${name} makes ${dimension}`,
-    )
-  }
-  const length = Math.sqrt(dot(vector, vector))
-  if (!(Math.abs(length - 1) < 1e-3)) {
-    throw new SightlineError('GALLERY_EMBEDDER', `${what} is not of unit length but ${length}`)
-  }
-}
-
-/** Of unit vectors; rounding takes equal ones a little beyond 1. */
-const cosine = (a: Float32Array, b: Float32Array): number => Math.min(Math.max(dot(a, b), -1), 1)
-
-function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0
-  for (let index = 0; index < a.length; index += 1) sum += a[index]! * b[index]!
-  return sum
 }

@@ -1,16 +1,29 @@
 /** Opens a gallery by its location. */
 import type { Gallery, GalleryEmbedder } from './gallery.ts'
-import { type OpenMode, openSqliteGallery } from './sqlite-gallery.ts'
+import type { OpenMode } from './gallery-database.ts'
+import { isQdrantLocation } from './qdrant-location.ts'
 
 export interface GalleryAccess {
   /** Of a Qdrant that asks for one. */
   readonly apiKey?: string | undefined
 }
 
-/** `location` is a folder. */
-export const openGallery = (
+/**
+ * `location` is a folder, or `http(s)://HOST:6333/COLLECTION` of a Qdrant. Only the driver that it needs is loaded.
+ *
+ * @throws GALLERY_MISSING, GALLERY_CORRUPT or GALLERY_EMBEDDER, each with what to do; CONFIG_INVALID for a location or an
+ * API key that can't be used; GALLERY_UNAVAILABLE (retryable) for a Qdrant that is away.
+ */
+export async function openGallery(
   location: string,
   embedder: GalleryEmbedder,
   mode: OpenMode = 'read',
-  _access: GalleryAccess = {},
-): Promise<Gallery> => openSqliteGallery({ folder: location, embedder, mode })
+  { apiKey }: GalleryAccess = {},
+): Promise<Gallery> {
+  if (isQdrantLocation(location)) {
+    const { openQdrantGallery } = await import('./qdrant-gallery.ts')
+    return openQdrantGallery({ location, embedder, mode, apiKey })
+  }
+  const { openSqliteGallery } = await import('./sqlite-gallery.ts')
+  return openSqliteGallery({ folder: location, embedder, mode })
+}

@@ -7,17 +7,19 @@ import type { TestProject } from 'vitest/node'
 import { type KafkaBroker, startKafkaBroker } from './kafka-broker.ts'
 import { kcatMissing, pythonClient } from './kafka-clients.ts'
 import { kafkaJars, kafkaMissing } from './kafka-jars.ts'
+import { qdrantMissing, startQdrantServer } from './qdrant-server.ts'
 import { installRedis, redisMissing, startRedisServer } from './redis-server.ts'
 import type { ServiceAnswer, ServiceName, ServiceRequest, Services } from './services.ts'
 
-const { KAFKA_BROKERS: kafkaBrokers, REDIS_URL: redisUrl, REQUIRE_SERVICES: requireServices } = process.env
-const required = new Set((requireServices ?? '').split(',').filter((name) => name !== ''))
+const { KAFKA_BROKERS: kafkaBrokers, REDIS_URL: redisUrl, QDRANT_URL: qdrantUrl } = process.env
+const required = new Set((process.env['REQUIRE_SERVICES'] ?? '').split(',').filter((name) => name !== ''))
 
 /** Vitest's global set-up. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const servers = new AsyncDisposableStack()
   const answers = new Map<ServiceName, Promise<ServiceAnswer>>()
   const uncovered = new Map<string, Set<string>>()
+  let isEngine = false
   const broker = lazily(async () => servers.use(await startKafkaBroker()))
 
   const answer = async ({ name, file }: ServiceRequest): Promise<ServiceAnswer> => {
@@ -27,6 +29,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     if ('missing' in result) {
       const line = `${name}: ${result.missing}`
       uncovered.set(line, (uncovered.get(line) ?? new Set()).add(file))
+    } else if ('isEngine' in result.service) {
+      isEngine ||= result.service.isEngine
     }
     return result
   }
@@ -43,6 +47,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   return async () => {
     http.close()
     await servers.disposeAsync()
+    if (isEngine) process.stdout.write('qdrant: engine, not server (QDRANT_URL names a server to test against)\n')
     for (const [line, files] of uncovered) process.stdout.write(`not covered: ${line} (${[...files].join(', ')})\n`)
   }
 }
@@ -83,6 +88,14 @@ async function provide(
       (error: unknown) => ({
         missing: `no Python with the client of examples/python: ${String(error).split('\n')[0]}`,
       }),
+    )
+  }
+  if (name === 'qdrant' && qdrantUrl !== undefined) return found({ url: qdrantUrl, isEngine: false })
+  if (name === 'qdrant' || name === 'qdrant-process') {
+    const missing = await qdrantMissing()
+    if (missing !== null) return { missing }
+    return found(
+      name === 'qdrant' ? { url: servers.use(await startQdrantServer()).url, isEngine: true } : { isEngine: true },
     )
   }
   const missing = (await kafkaMissing()) ?? (await kafkaUnfetched())

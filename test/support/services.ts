@@ -19,6 +19,10 @@ export interface Services {
   readonly redis: { readonly url: string }
   /** Leave to start servers of one's own (startRedisServer), to kill them. */
   readonly 'redis-process': Record<string, never>
+  /** Where Qdrant is only its engine (qdrant-server.ts), the end of the run says so. */
+  readonly qdrant: { readonly url: string; readonly isEngine: boolean }
+  /** Leave to start engines of one's own (startQdrantServer), to kill them. */
+  readonly 'qdrant-process': { readonly isEngine: true }
   /** Plain Kafka clients, for the examples. */
   readonly kcat: Record<string, never>
   readonly python: { readonly interpreter: string }
