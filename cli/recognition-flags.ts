@@ -1,5 +1,6 @@
 /** The options of recognition that several commands share, and the models and gallery they name. */
 import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
+import type { OpenMode } from '@sightline/shared/gallery/gallery-database.ts'
 import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
 import {
   type DetectorManifest,
@@ -8,7 +9,7 @@ import {
   type Model,
 } from '@sightline/shared/inference/model-manifest.ts'
 import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
-import { choice, number, requiredText, text, usageError, type Values } from './command.ts'
+import { choice, number, requiredText, type Terminal, text, usageError, type Values } from './command.ts'
 import type { Models, RecognitionOptions } from './pipeline.ts'
 
 export const modelOptions = { models: { type: 'string' } } as const
@@ -27,7 +28,8 @@ export const recognitionOptions = {
   'nms-iou': { type: 'string' },
 } as const
 
-export const recognitionHelp = `  --gallery DIR           gallery folder made by 'sightline gallery build'
+export const recognitionHelp = `  --gallery DIR           gallery made by 'sightline gallery build': its folder, or of a Qdrant
+                          http(s)://HOST:6333/COLLECTION, with the API key in SIGHTLINE_QDRANT_API_KEY
   --threshold T           least similarity of a recognition, -1..1 (default: the embedder's)
   --label-threshold L=T   another threshold for one label; may be repeated
   --detection-threshold T least detection score, 0..1 (default: the detector's)
@@ -49,9 +51,16 @@ export const modelsOf = async (values: Values): Promise<Models> => ({
   embedder: await embedderOf(values),
 })
 
-/** Opens the gallery named by --gallery for reading with the embedder in use. */
-export const galleryOf = (values: Values, embedder: Model<EmbedderManifest>): Promise<Gallery> =>
-  openGallery(requiredText(values, 'gallery'), galleryEmbedder(embedder.manifest))
+/** Opens the gallery named by --gallery with the embedder in use. */
+export const galleryOf = (
+  values: Values,
+  embedder: Model<EmbedderManifest>,
+  { env }: Pick<Terminal, 'env'>,
+  mode: OpenMode = 'read',
+): Promise<Gallery> =>
+  openGallery(requiredText(values, 'gallery'), galleryEmbedder(embedder.manifest), mode, {
+    apiKey: env['SIGHTLINE_QDRANT_API_KEY'],
+  })
 
 export const recognitionOf = (values: Values): RecognitionOptions => ({
   threshold: number(values, 'threshold', { min: -1, max: 1 }),

@@ -1,13 +1,11 @@
 /** `sightline gallery build` and `add`: from a list of labelled pictures to a searchable gallery, without training. */
 import { openEmbedderSession } from '@sightline/embedder/session.ts'
 import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
-import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
-import { galleryEmbedder } from '@sightline/shared/inference/model-manifest.ts'
 import { defaultWorkers } from '@sightline/shared/inference/workers.ts'
 import { type Command, flag, requiredText, type Terminal, text, type Values } from '../command.ts'
 import { enrol, type UnreadablePicture } from '../enrol.ts'
 import { type LabelProblem, readLabels } from '../label-file.ts'
-import { embedderOf, modelHelp, modelOptions } from '../recognition-flags.ts'
+import { embedderOf, galleryOf, modelHelp, modelOptions } from '../recognition-flags.ts'
 import { openProgress } from '../terminal/progress.ts'
 
 const options = {
@@ -22,7 +20,8 @@ const options = {
 const optionsHelp = `  --labels FILE           lines 'path<TAB>label[<TAB>item]'; labels may hold spaces; without a third column
                           the label is the item
   --root DIR              folder that the paths start from (default: .)
-  --gallery DIR           the gallery's folder
+  --gallery DIR           the gallery's folder, or of a Qdrant http(s)://HOST:6333/COLLECTION, with the API key in
+                          SIGHTLINE_QDRANT_API_KEY
   --strict                exit code 1 where a line or a picture could not be used
   --json                  the result as one JSON line
 ${modelHelp}
@@ -59,11 +58,7 @@ async function fillGallery(mode: 'build' | 'add', values: Values, terminal: Term
   const location = requiredText(values, 'gallery')
   const { pictures, problems } = await readLabels(requiredText(values, 'labels'), text(values, 'root') ?? '.')
   const embedder = await embedderOf(values)
-  await using gallery = await openGallery(
-    location,
-    galleryEmbedder(embedder.manifest),
-    mode === 'build' ? 'replace' : 'write',
-  )
+  await using gallery = await galleryOf(values, embedder, terminal, mode === 'build' ? 'replace' : 'write')
   await using session = await openEmbedderSession(embedder, defaultWorkers())
   using progress = openProgress(terminal, 'enrolling', pictures.length)
   const unreadable = await enrol(pictures, gallery, session, () => progress.advance(), terminal.stop)

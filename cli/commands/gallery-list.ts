@@ -1,8 +1,6 @@
 /** `sightline gallery list` and `remove`: what is enrolled, and taking it out again. */
 import type { GallerySelection } from '@sightline/shared/gallery/gallery.ts'
-import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
-import { galleryEmbedder } from '@sightline/shared/inference/model-manifest.ts'
-import { type Command, flag, requiredText, texts, usageError, type Values } from '../command.ts'
+import { type Command, flag, texts, usageError, type Values } from '../command.ts'
 import { embedderOf, galleryOf, modelHelp, modelOptions } from '../recognition-flags.ts'
 
 const options = {
@@ -14,7 +12,8 @@ const options = {
   json: { type: 'boolean' },
 } as const
 
-const optionsHelp = `  --gallery DIR           the gallery's folder
+const optionsHelp = `  --gallery DIR           the gallery's folder, or of a Qdrant http(s)://HOST:6333/COLLECTION, with the API key in
+                          SIGHTLINE_QDRANT_API_KEY
   --item ITEM             only this item; may be repeated
   --label LABEL           only this label; may be repeated
   --id PATH               only this picture; may be repeated
@@ -31,7 +30,7 @@ ${optionsHelp}
 Example: sightline gallery list --gallery products.gallery --json`,
   options,
   async run(values, _positionals, terminal) {
-    await using gallery = await galleryOf(values, await embedderOf(values))
+    await using gallery = await galleryOf(values, await embedderOf(values), terminal)
     for await (const { id, item, label, metadata } of gallery.list(selectionOf(values))) {
       terminal.out(flag(values, 'json') ? JSON.stringify({ id, item, label, metadata }) : `${id}\t${label}\t${item}`)
     }
@@ -53,12 +52,7 @@ Example: sightline gallery remove --gallery products.gallery --item cola-330`,
   async run(values, _positionals, terminal) {
     const selection = selectionOf(values)
     if (Object.keys(selection).length === 0) throw usageError('remove what? Give --item, --label or --id')
-    const embedder = await embedderOf(values)
-    await using gallery = await openGallery(
-      requiredText(values, 'gallery'),
-      galleryEmbedder(embedder.manifest),
-      'write',
-    )
+    await using gallery = await galleryOf(values, await embedderOf(values), terminal, 'write')
     const removed = await gallery.remove(selection)
     const { entries, items, revision } = await gallery.info()
     terminal.out(

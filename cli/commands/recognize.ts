@@ -32,7 +32,7 @@ Example: sightline recognize shelf.jpg photos/ --gallery products.gallery --max-
     const paths = await expandPaths(positionals)
     if (paths.length === 0) throw usageError(`there are no pictures in ${positionals.join(', ')}`)
     const models = await modelsOf(values)
-    await using gallery = await galleryOf(values, models.embedder)
+    await using gallery = await galleryOf(values, models.embedder, terminal)
     await using pipeline = await openPipeline({ ...options, models, gallery })
     const draw = await drawer(text(values, 'draw'))
     using progress = openProgress(terminal, 'recognizing', paths.length)

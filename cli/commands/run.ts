@@ -42,7 +42,7 @@ Example: sightline run --gallery products.gallery --camera till-1=/var/ftp/till-
     const options = recognitionOf(values)
     const maxFrameAge = number(values, 'max-frame-age', { min: 0.001, max: 1e6 })
     const models = await modelsOf(values)
-    await using gallery = await galleryOf(values, models.embedder)
+    await using gallery = await galleryOf(values, models.embedder, terminal)
     await using pipeline = await openPipeline({
       ...options,
       models,

@@ -30,7 +30,7 @@ export async function evaluateScenes(
 ): Promise<Readonly<Record<string, number>>> {
   const scenes = await readJsonLines(list, sceneSchema)
   const models = await modelsOf(values)
-  await using gallery = await galleryOf(values, models.embedder)
+  await using gallery = await galleryOf(values, models.embedder, terminal)
   await using pipeline = await openPipeline({ ...recognitionOf(values), models, gallery })
   using progress = openProgress(terminal, 'recognizing', scenes.length)
   const all = { objects: 0, found: 0, named: 0 }
