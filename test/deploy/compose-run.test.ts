@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { KafkaBus } from '../../shared/bus/kafka-bus.ts'
+import { positionText } from '../../shared/contracts/ids.ts'
 import { recognitionEventSchema } from '../../shared/contracts/recognition-event.ts'
 import { topicNames } from '../../shared/contracts/topics.ts'
 import { Collector } from '../bus/collector.ts'
@@ -15,6 +16,7 @@ import { instructions } from './dockerfile.ts'
 
 const kafka = await requireService('kafka-process')
 const redis = await requireService('redis-process')
+const qdrant = await requireService('qdrant-process')
 
 const services = ['detector', 'embedder', 'matcher']
 const cameras = ['shelf', 'checkout', 'conveyor']
@@ -30,7 +32,8 @@ describe.skipIf(kafka === undefined || redis === undefined)('docker compose up',
       TOPIC_PARTITIONS: '4',
       DEMO_FPS: '4',
       SIGHTLINE_WORKERS: '1',
-      SIGHTLINE_GALLERY: join(folder, 'gallery'),
+      // Where Qdrant can't run, a folder takes its place.
+      SIGHTLINE_GALLERY: qdrant === undefined ? join(folder, 'gallery') : '',
     })
   })
   afterAll(async () => {
@@ -87,6 +90,27 @@ describe.skipIf(kafka === undefined || redis === undefined)('docker compose up',
     const [first] = events.deliveries
     const event = recognitionEventSchema.parse(JSON.parse(Buffer.from(first!.value!).toString()))
     expect(event).toMatchObject({ skipped: null, gallery: { items: 12, entries: 60 } })
+  })
+
+  test('a killed service is started again when its session has expired, and nothing is lost or doubled', async () => {
+    const { child } = await compose.up('detector')
+    const { pid } = JSON.parse(child.output().split('\n')[0]!) as { pid: number }
+    process.kill(pid, 'SIGKILL')
+    expect(await child.exited).toBe(137)
+    const restarted = Date.now()
+    await (await compose.again('detector')).ready
+
+    await using bus = new KafkaBus({ brokers: [compose.broker] })
+    const { frames, recognitions } = topicNames()
+    await using published = await Collector.on(bus, frames, 'frames-again')
+    await using events = await Collector.on(bus, recognitions, 'events-again')
+    await events.until((all) => all.some(({ headers }) => Date.parse(headers['ce_time']!) > restarted))
+    const before = (time: number): boolean => time < restarted
+    const wanted = published.deliveries.filter(({ timestamp }) => before(timestamp)).map(positionText)
+    const ids = () => events.deliveries.map(({ headers }) => headers['ce_id']!)
+    await events.until(() => wanted.every((position) => ids().some((id) => id.endsWith(`@${position}`))))
+    expect(wanted.length).toBeGreaterThan(12)
+    expect(new Set(ids()).size).toBe(ids().length)
   })
 
   test('docker compose down: every service ends in order', async () => {

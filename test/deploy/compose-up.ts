@@ -11,10 +11,12 @@ import { type Child, startChild } from '../support/child.ts'
 import { freePorts } from '../support/free-port.ts'
 import { clusterId, ready } from '../support/kafka-broker.ts'
 import { kafkaJars } from '../support/kafka-jars.ts'
+import { startQdrantServer } from '../support/qdrant-server.ts'
 import { type ComposeFile, type ComposeService, readCompose, root, type Variables } from './compose-file.ts'
 import { imageEnvironment } from './dockerfile.ts'
 
 const run = promisify(execFile)
+const qdrantAddress = 'http://qdrant:6333'
 
 export interface Running {
   readonly child: Child
@@ -35,6 +37,7 @@ export class ComposeUp implements AsyncDisposable {
   readonly file: ComposeFile
   readonly #ports: Ports
   readonly #folder: string
+  #qdrantUrl = ''
   readonly #started = new Map<string, Promise<Running>>()
   readonly #scope = new AsyncDisposableStack()
 
@@ -64,17 +67,22 @@ export class ComposeUp implements AsyncDisposable {
     return started
   }
 
+  /** What Docker does when a service has ended. */
+  again(name: string): Promise<Running> {
+    this.#started.delete(name)
+    return this.up(name)
+  }
+
   async #start(name: string): Promise<Running> {
     const service = this.file.services[name]!
     for (const [needed, { condition }] of Object.entries(service.depends_on ?? {})) {
-      // A folder takes the place of Qdrant's gallery.
-      if (needed === 'qdrant') continue
       const { child } = await this.up(needed)
       const code = condition === 'service_completed_successfully' ? await child.exited : 0
       if (code !== 0) throw new Error(`${needed} ended with ${code}:\n${child.output()}`)
     }
     if (name === 'kafka') return this.#startKafka(service)
     if (name === 'redis') return this.#startRedis(service)
+    if (name === 'qdrant') return this.#startQdrant()
     return this.#startOurs(name, service)
   }
 
@@ -131,6 +139,13 @@ export class ComposeUp implements AsyncDisposable {
     return { child, httpPort: 0, ready: Promise.resolve() }
   }
 
+  /** Its engine behind the calls that a gallery makes; none where the gallery is a folder. */
+  async #startQdrant(): Promise<Running> {
+    const isNeeded = String(this.file.services['matcher']!.environment!['SIGHTLINE_GALLERY']).includes(qdrantAddress)
+    if (isNeeded) this.#qdrantUrl = this.#scope.use(await startQdrantServer()).url
+    return { child: await this.#child('true', [], process.env), httpPort: 0, ready: Promise.resolve() }
+  }
+
   async #child(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Child> {
     const child = await startChild(command, args, { cwd: root, env })
     // By SIGTERM: a wrapper hands it on, where SIGKILL would leave its service behind.
@@ -146,6 +161,7 @@ export class ComposeUp implements AsyncDisposable {
       [/^\/pictures/, join(this.#folder, 'pictures')],
       ['/var/lib/kafka/data', join(this.#folder, 'kafka', 'data')],
       ['kafka:19092', `127.0.0.1:${internal}`],
+      [qdrantAddress, this.#qdrantUrl],
       ['redis:6379', `127.0.0.1:${redis}`],
       ['://:19092', `://127.0.0.1:${internal}`],
       ['://:9092', `://127.0.0.1:${host}`],
