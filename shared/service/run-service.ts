@@ -107,7 +107,7 @@ async function live<Declared extends Settings>(
   // Loaded only where it is asked for: it patches nothing, but it is large.
   // An empty variable is as good as none, here too.
   const tracing = process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] || process.env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']
-  const tracer = !tracing ? undefined : scope.use((await import('./tracing.ts')).openTracer(service.name))
+  const tracer = !tracing ? undefined : scope.use((await import('./tracing.ts')).openTracer(service.name, log))
   const needed = service.topics(topics)
   health.add({ name: 'kafka', isRequired: true, check: () => bus.assertTopics(needed) })
   const runtime = {

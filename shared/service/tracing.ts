@@ -5,18 +5,23 @@ import { resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node'
 import { positionText } from '../contracts/ids.ts'
 import type { Span, Tracer } from '../stage/run-stage.ts'
+import type { Log } from './log.ts'
+
+/** What a collector that is away may cost at the end. */
+const exportWithinMs = 3000
 
 /** Disposing sends what is left. */
 export type OpenTracer = Tracer & AsyncDisposable
 
 /**
  * Sends spans by OTLP over HTTP. Where to, and how, are OpenTelemetry's own variables: OTEL_EXPORTER_OTLP_ENDPOINT,
- * OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER. One a process.
+ * OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER. One a process. Traces are the last thing to fail for: a collector that is
+ * away costs its spans and nothing else.
  */
-export function openTracer(service: string): OpenTracer {
+export function openTracer(service: string, log: Pick<Log, 'warn'>): OpenTracer {
   const provider = new NodeTracerProvider({
     resource: resourceFromAttributes({ 'service.name': `sightline-${service}` }),
-    spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())],
+    spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter({ timeoutMillis: exportWithinMs }))],
   })
   provider.register()
   const tracer = trace.getTracer('sightline')
@@ -55,7 +60,9 @@ export function openTracer(service: string): OpenTracer {
       }
     },
     async [Symbol.asyncDispose]() {
-      await provider.shutdown()
+      await provider.shutdown().catch((err: unknown) => {
+        log.warn({ err }, 'the last traces could not be sent')
+      })
       trace.disable()
       context.disable()
       propagation.disable()

@@ -27,7 +27,7 @@ test('a frame’s trace goes on in a span of the stage, which the collector is s
   await once(collector, 'listening')
   process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`
   try {
-    const tracer = openTracer('detector')
+    const tracer = openTracer('detector', { warn: () => undefined })
     const span = tracer.start('detector', delivery, 'cam-1@frames-0-5')
     expect(span.headers['traceparent']).toMatch(
       /^00-0af7651916cd43dd8448eb211c80319c-(?!b7ad6b7169203331)[0-9a-f]{16}-01$/,
@@ -55,5 +55,20 @@ test('a frame’s trace goes on in a span of the stage, which the collector is s
   } finally {
     delete process.env['OTEL_EXPORTER_OTLP_ENDPOINT']
     collector.close()
+  }
+})
+
+test('a collector that is away costs its spans and nothing else', async () => {
+  process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] = 'http://127.0.0.1:1'
+  try {
+    const warnings: string[] = []
+    const tracer = openTracer('detector', { warn: (_fields, message) => warnings.push(message) })
+    const span = tracer.start('detector', delivery, 'cam-1@frames-0-5')
+    const known = { frameId: 'cam-1@frames-0-5', position: 'frames-0-5', traceparent: undefined, ageSeconds: null }
+    span.end({ ...known, kind: 'done', reason: null, error: null })
+    await tracer[Symbol.asyncDispose]()
+    expect(warnings).toEqual(['the last traces could not be sent'])
+  } finally {
+    delete process.env['OTEL_EXPORTER_OTLP_ENDPOINT']
   }
 })
