@@ -21,6 +21,8 @@ export interface DeploymentOptions {
   /** Where the services find the broker, if not where the test does. */
   readonly servicesBrokers?: readonly string[]
   readonly partitions?: number
+  /** Where the gallery lies, if not in a folder of the deployment's own. */
+  readonly gallery?: string
   /** Added to the environment of every service. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -75,7 +77,7 @@ export class Deployment implements AsyncDisposable {
   }
 
   get gallery(): string {
-    return join(this.#folder, 'gallery')
+    return this.#options.gallery ?? join(this.#folder, 'gallery')
   }
 
   /** Starts a process; it is not waited for. One worker thread: a test machine has few cores. */

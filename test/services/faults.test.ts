@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { type KafkaBroker, startKafkaBroker } from '../support/kafka-broker.ts'
+import { startQdrantServer } from '../support/qdrant-server.ts'
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts'
 import type { ServiceProcess } from '../support/service-process.ts'
 import { requireService } from '../support/services.ts'
@@ -19,6 +20,7 @@ const framesPerSecond = 8
 const timeout = isFull ? 1_800_000 : 180_000
 
 const hasKafka = (await requireService('kafka-process')) !== undefined
+const hasQdrant = (await requireService('qdrant-process')) !== undefined
 const hasRedis = (await requireService('redis-process')) !== undefined
 
 const scope: AsyncDisposable[] = []
@@ -126,6 +128,22 @@ describe.skipIf(!hasKafka)('under faults every frame ends once', { timeout }, ()
       .poll(async () => JSON.parse((await detector.get('/readyz')).text).status, { timeout: 20_000 })
       .toBe('ready')
     const ends = await closeBooks('Redis away', deployment, feed)
+    expect(ends).toEqual(clean(ends))
+  })
+  test.skipIf(!hasQdrant)('when Qdrant is away for a while: frames wait for it', async () => {
+    const broker = keep(await startKafkaBroker())
+    const qdrant = keep(await startQdrantServer())
+    const deployment = keep(await Deployment.open({ brokers: [broker.address], gallery: `${qdrant.url}/products` }))
+    const { matcher } = await deployment.startAll()
+    const feed = keep(new Feed(deployment))
+    await sleep(2000)
+    await qdrant.kill()
+    await sleep(awaySeconds * 1000)
+    await expect.poll(async () => (await matcher.get('/readyz')).status, { timeout: 10_000 }).toBe(503)
+    expect((await matcher.get('/livez')).status).toBe(200)
+    await qdrant.start()
+    await expect.poll(async () => (await matcher.get('/readyz')).status, { timeout: 30_000 }).toBe(200)
+    const ends = await closeBooks('Qdrant away', deployment, feed)
     expect(ends).toEqual(clean(ends))
   })
 })
