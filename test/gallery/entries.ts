@@ -19,3 +19,20 @@ export const entryOf = (id: string, seed: number, fields: Partial<GalleryEntry> 
   metadata: {},
   ...fields,
 })
+
+const depth = 64
+const directions = Array.from({ length: depth }, (_, index) => vectorOf(900_000 + index, 512))
+
+/**
+ * The vector of a picture of an item as embedders make them: 512 values that vary along far fewer directions between the
+ * items, and by some noise between the pictures of one.
+ */
+export function pictureVector(item: number, picture: number): Float32Array {
+  const place = vectorOf(item, depth)
+  const blur = vectorOf(100_000 + item * 100 + picture, 512)
+  const values = blur.map((value, index) =>
+    directions.reduce((sum, direction, axis) => sum + place[axis]! * direction[index]!, value / 2),
+  )
+  const length = Math.hypot(...values)
+  return values.map((value) => value / length)
+}

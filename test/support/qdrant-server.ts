@@ -56,7 +56,14 @@ export async function startQdrantServer({ apiKey }: { readonly apiKey?: string }
 }
 
 /** The interpreter of an environment with the engine, made once a machine; the first call takes some 10 s and says so. */
-async function enginePython(): Promise<string> {
+function enginePython(): Promise<string> {
+  engine ??= makeEnvironment()
+  return engine
+}
+
+let engine: Promise<string> | undefined
+
+async function makeEnvironment(): Promise<string> {
   const requirements = join(sources, 'requirements.txt')
   // Named after the version, so that another one never meets this environment.
   const folder = join(cache, (await readFile(requirements, 'utf8')).trim().replace('==', '-'))
