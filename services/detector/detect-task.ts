@@ -2,12 +2,13 @@
 import type { Box } from '@sightline/shared/contracts/messages.ts'
 import type { Pixels } from '@sightline/shared/imaging/decode.ts'
 import { cropAndResize, type PixelRect, wholeRect } from '@sightline/shared/imaging/resize.ts'
-import { normalizationTable, writePlanes } from '@sightline/shared/imaging/to-tensor.ts'
 import { canaryPattern } from '@sightline/shared/inference/canary-pattern.ts'
+import { feeder } from '@sightline/shared/inference/input-tensor.ts'
 import type { DetectorManifest } from '@sightline/shared/inference/model-manifest.ts'
-import type { RunNetwork, Task, Tensor } from '@sightline/shared/inference/session.ts'
+import type { Task } from '@sightline/shared/inference/session.ts'
 import { SightlineError } from '@sightline/shared/service/errors.ts'
-import { decodePicodet, type PicodetOptions } from './picodet.ts'
+import { decode, statistics } from './decode.ts'
+import type { PicodetOptions } from './picodet.ts'
 
 export interface DetectContract {
   readonly input: DetectorManifest['input']
@@ -32,25 +33,20 @@ export interface DetectOutput {
 }
 
 export function createTask(contract: DetectContract): Task<DetectInput, DetectOutput> {
-  const { input, output, options } = contract
-  const table = normalizationTable(input)
-  const planes = 3 * input.width * input.height
-
-  /** Network input of pictures that are at its size already. */
-  const heads = async (pictures: readonly Uint8Array[], run: RunNetwork): Promise<readonly Tensor[]> => {
-    const data = new Float32Array(pictures.length * planes)
-    for (const [index, rgb] of pictures.entries()) writePlanes(rgb, table, data, index * planes)
-    const found = await run({ [input.name]: { data, dims: [pictures.length, 3, input.height, input.width] } })
-    return output.heads.map((name) => found[name]!)
-  }
+  const { input, output, canary, options } = contract
+  const feed = feeder(input)
 
   return {
     async process(batch, run) {
       const { width, height, interpolation } = input
       const resized = batch.map(({ pixels }) => cropAndResize(pixels, wholeRect(pixels), width, height, interpolation))
-      const levels = await heads(resized, run)
+      const runs = await feed(resized, run)
+      const answers = runs.flatMap(({ outputs, count }) =>
+        Array.from({ length: count }, (_, picture) => ({ outputs, picture })),
+      )
       const outputs = batch.map(({ pixels }, index): DetectOutput => {
-        const detected = decodePicodet(levels, index, output, input, pixels, options)
+        const { outputs: found, picture } = answers[index]!
+        const detected = decode(output, found, picture, input, pixels, options)
         const boxes = withWholeFrame(detected, pixels, options.wholeFrame)
         return { boxes, crops: boxes.map((box) => cutCrop(pixels, box, options)) }
       })
@@ -58,20 +54,23 @@ export function createTask(contract: DetectContract): Task<DetectInput, DetectOu
     },
 
     async checkCanary(run) {
-      const levels = await heads([canaryPattern(input.width, input.height)], run)
-      for (const [level, head] of levels.entries()) {
-        const expected = contract.canary.meanSigmoid[level] ?? Number.NaN
-        const found = meanSigmoid(head)
-        if (!(Math.abs(found - expected) <= contract.canary.tolerance)) {
+      const [answer] = await feed([canaryPattern(input.width, input.height)], run)
+      const recorded = 'meanSigmoid' in canary ? canary.meanSigmoid : canary.statistics
+      for (const [index, found] of statistics(output, answer!.outputs, input).entries()) {
+        const expected = recorded[index] ?? Number.NaN
+        if (!(Math.abs(found - expected) <= canary.tolerance)) {
           throw new SightlineError(
             'MODEL_CANARY',
-            `the detector answers its canary with a mean score of ${found.toFixed(4)} on level ${level}, recorded is ${expected.toFixed(4)}: the weights, the runtime or the execution provider compute something else; run 'sightline models verify'`,
+            `the detector answers its canary with ${found.toFixed(4)} where ${expected.toFixed(4)} is recorded (${whatOf(output.kind, index)}): the weights, the runtime or the execution provider compute something else; run 'sightline models verify'`,
           )
         }
       }
     },
   }
 }
+
+const whatOf = (kind: DetectContract['output']['kind'], index: number): string =>
+  kind === 'picodet' ? `mean score of level ${index}` : (['mean score', 'mean width', 'mean height'][index] ?? '')
 
 function withWholeFrame(
   detected: readonly Omit<Box, 'wholeFrame'>[],
@@ -90,12 +89,4 @@ function cutCrop(pixels: Pixels, box: Box, { cropWidth, cropHeight }: DetectCont
   const rect: PixelRect = { x1, y1, x2: Math.max(Math.trunc(box.x2), x1 + 1), y2: Math.max(Math.trunc(box.y2), y1 + 1) }
   const data = cropAndResize(pixels, rect, cropWidth, cropHeight, 'linear')
   return { data, width: cropWidth, height: cropHeight }
-}
-
-/** Mean of the class scores of the first picture. */
-function meanSigmoid({ data, dims }: Tensor): number {
-  const cells = (dims[2] ?? 0) * (dims[3] ?? 0)
-  let sum = 0
-  for (let cell = 0; cell < cells; cell += 1) sum += 1 / (1 + Math.exp(-data[cell]!))
-  return sum / cells
 }

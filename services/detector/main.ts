@@ -1,5 +1,6 @@
 /** The detector's process. */
 import { deadLetterTopic } from '@sightline/shared/contracts/topics.ts'
+import { executionCheck } from '@sightline/shared/inference/execution-providers.ts'
 import { modelInfo } from '@sightline/shared/inference/model-manifest.ts'
 import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
 import { workersOf } from '@sightline/shared/inference/workers.ts'
@@ -28,6 +29,8 @@ await runService({
     }
     const onBatch = (size: number): void => metrics.observeNetworkBatch('detector', size)
     const session = scope.use(await openDetectorSession(model, detection, { ...workersOf(values), onBatch }))
+    health.add(executionCheck(session))
+    metrics.watchExecution('detector', session)
     health.add({ name: 'model', isRequired: true, check: () => Promise.race([session.closed, Promise.resolve()]) })
 
     const state = scope.use(openState(values.redisUrl))

@@ -1,10 +1,16 @@
 /** Greedy non-maximum suppression on flat arrays. */
+import type { DetectedBox } from './detected-box.ts'
 
 /** Boxes as x1, y1, x2, y2 in a row, and a score of each. */
 export interface ScoredBoxes {
   readonly boxes: Float32Array
   readonly scores: Float32Array
 }
+
+export const toScoredBoxes = (boxes: readonly DetectedBox[]): ScoredBoxes => ({
+  boxes: Float32Array.from(boxes.flatMap(({ x1, y1, x2, y2 }) => [x1, y1, x2, y2])),
+  scores: Float32Array.from(boxes.map(({ score }) => score)),
+})
 
 /**
  * Indices of the boxes that stay, best score first, at most `most`: of two whose intersection over union exceeds `iou`

@@ -2,9 +2,10 @@
  * Decodes the heads of a PicoDet network into boxes (Yu et al. 2021, PP-PicoDet; distances as distributions: Li et al. 2020,
  * Generalized Focal Loss). Pure.
  */
-import type { DetectorManifest } from '@sightline/shared/inference/model-manifest.ts'
+import type { PicodetOutput } from '@sightline/shared/inference/detector-output.ts'
 import type { Tensor } from '@sightline/shared/inference/session.ts'
-import { nonMaximumSuppression, type ScoredBoxes } from './nms.ts'
+import { type DetectedBox, type Size, toFrame } from './detected-box.ts'
+import { nonMaximumSuppression, toScoredBoxes } from './nms.ts'
 
 /** PP-ShiTuV2's exported graph drops what scores lower before it suppresses overlaps. */
 const scoreFloor = 0.025
@@ -17,15 +18,6 @@ export interface PicodetOptions {
   readonly topPerLevel: number
 }
 
-/** A box in pixels of the frame. */
-export interface DetectedBox {
-  readonly x1: number
-  readonly y1: number
-  readonly x2: number
-  readonly y2: number
-  readonly score: number
-}
-
 /**
  * Boxes of one picture of the batch, best score first.
  *
@@ -36,29 +28,17 @@ export interface DetectedBox {
 export function decodePicodet(
   heads: readonly Tensor[],
   picture: number,
-  { strides, bins }: DetectorManifest['output'],
-  input: { readonly width: number; readonly height: number },
-  frame: { readonly width: number; readonly height: number },
+  { strides, bins }: PicodetOutput,
+  input: Size,
+  frame: Size,
   options: PicodetOptions,
 ): DetectedBox[] {
-  const scaleX = frame.width / input.width
-  const scaleY = frame.height / input.height
   const floor = Math.min(scoreFloor, options.scoreThreshold)
   const found = heads.flatMap((head, level) =>
     decodeLevel(head, picture, strides[level]!, bins, floor, options.topPerLevel),
   )
-  const candidates: DetectedBox[] = []
-  for (const { x1, y1, x2, y2, score } of found) {
-    const box = {
-      x1: clamp(x1 * scaleX, frame.width),
-      y1: clamp(y1 * scaleY, frame.height),
-      x2: clamp(x2 * scaleX, frame.width),
-      y2: clamp(y2 * scaleY, frame.height),
-      score,
-    }
-    if (box.x2 - box.x1 >= 1 && box.y2 - box.y1 >= 1) candidates.push(box)
-  }
-  return nonMaximumSuppression(toArrays(candidates), options.nmsIou, options.maxBoxes)
+  const candidates = toFrame(found, input, frame)
+  return nonMaximumSuppression(toScoredBoxes(candidates), options.nmsIou, options.maxBoxes)
     .map((index) => candidates[index]!)
     .filter(({ score }) => score >= options.scoreThreshold)
 }
@@ -106,11 +86,11 @@ function expectation(data: Float32Array, from: number, step: number, bins: numbe
   return weighted / sum
 }
 
-function toArrays(boxes: readonly DetectedBox[]): ScoredBoxes {
-  return {
-    boxes: Float32Array.from(boxes.flatMap(({ x1, y1, x2, y2 }) => [x1, y1, x2, y2])),
-    scores: Float32Array.from(boxes.map(({ score }) => score)),
-  }
-}
-
-const clamp = (value: number, most: number): number => Math.min(Math.max(value, 0), most)
+/** Mean class score of each level, of the first picture. */
+export const picodetStatistics = (heads: readonly Tensor[]): number[] =>
+  heads.map(({ data, dims }) => {
+    const cells = (dims[2] ?? 0) * (dims[3] ?? 0)
+    let sum = 0
+    for (let cell = 0; cell < cells; cell += 1) sum += 1 / (1 + Math.exp(-data[cell]!))
+    return sum / cells
+  })

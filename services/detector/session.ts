@@ -2,6 +2,7 @@
 import type { DetectorManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
 import { openOnnxSession, type WorkerOptions } from '@sightline/shared/inference/onnx-session.ts'
 import type { Session } from '@sightline/shared/inference/session.ts'
+import type { CanaryContract } from './canary-task.ts'
 import type { DetectContract, DetectInput, DetectOutput } from './detect-task.ts'
 
 /** What of the manifest's defaults a deployment may override, and when the whole frame stands in for a detection. */
@@ -39,4 +40,23 @@ export function openDetectorSession(
     },
   }
   return openOnnxSession({ model, task: new URL('./detect-task.ts', import.meta.url), contract, ...workers })
+}
+
+/** What a detector without a manifest answers to the canary, on the CPU; throws MODEL_CONTRACT where it does not fit. */
+export async function recordDetectorCanary(
+  path: string,
+  contract: CanaryContract,
+): Promise<DetectorManifest['canary']> {
+  await using session = await openOnnxSession<null, number[]>({
+    model: { path, manifest: contract },
+    task: new URL('./canary-task.ts', import.meta.url),
+    contract,
+    workers: 1,
+    threadsPerWorker: 1,
+  })
+  const statistics = await session.submit(null)
+  // Other processors and runtimes round differently, by far less than a hundredth; a small mean is held more tightly.
+  const smallest = Math.min(...statistics.filter((value) => value > 0), 1)
+  const tolerance = Math.min(Math.max(smallest / 5, 1e-4), 0.01)
+  return contract.output.kind === 'picodet' ? { meanSigmoid: statistics, tolerance } : { statistics, tolerance }
 }

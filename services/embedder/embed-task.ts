@@ -1,8 +1,8 @@
 /** What the embedder's workers do: resize, run the network on the whole batch, scale each vector to unit length. */
 import type { Pixels } from '@sightline/shared/imaging/decode.ts'
 import { cropAndResize, wholeRect } from '@sightline/shared/imaging/resize.ts'
-import { normalizationTable, writePlanes } from '@sightline/shared/imaging/to-tensor.ts'
 import { canaryPattern } from '@sightline/shared/inference/canary-pattern.ts'
+import { feeder } from '@sightline/shared/inference/input-tensor.ts'
 import type { EmbedderManifest } from '@sightline/shared/inference/model-manifest.ts'
 import type { RunNetwork, Task } from '@sightline/shared/inference/session.ts'
 import { SightlineError } from '@sightline/shared/service/errors.ts'
@@ -23,21 +23,31 @@ export type EmbedOutput = Float32Array<ArrayBuffer>
 /** A shorter vector has no direction; the reference divides by its length anyway and answers NaN. */
 const epsilon = 1e-6
 
+/** A function that gives one vector for each picture of the network's input size, in order. */
+export function embedWith({
+  input,
+  output,
+}: Omit<EmbedContract, 'canary'>): (pictures: readonly Uint8Array[], run: RunNetwork) => Promise<EmbedOutput[]> {
+  const feed = feeder(input)
+  const { name, dimension } = output
+  return async (pictures, run) =>
+    (await feed(pictures, run)).flatMap(({ outputs, count }) => {
+      const vectors = outputs[name]!.data
+      if (vectors.length !== count * dimension) {
+        throw new SightlineError(
+          'MODEL_CONTRACT',
+          `the embedder answers ${count} pictures with ${vectors.length} values of ${name}, the manifest says ${dimension} each`,
+        )
+      }
+      return Array.from({ length: count }, (_, index) =>
+        normalize(vectors.slice(index * dimension, (index + 1) * dimension)),
+      )
+    })
+}
+
 export function createTask({ input, output, canary }: EmbedContract): Task<EmbedInput, EmbedOutput> {
   const { width, height } = input
-  const table = normalizationTable(input)
-  const planes = 3 * width * height
-
-  /** One vector for each picture of the network's input size, in order. */
-  const embed = async (pictures: readonly Uint8Array[], run: RunNetwork): Promise<EmbedOutput[]> => {
-    const data = new Float32Array(pictures.length * planes)
-    for (const [index, rgb] of pictures.entries()) writePlanes(rgb, table, data, index * planes)
-    const found = await run({ [input.name]: { data, dims: [pictures.length, 3, height, width] } })
-    const vectors = found[output.name]!.data
-    return pictures.map((_, index) =>
-      normalize(vectors.slice(index * output.dimension, (index + 1) * output.dimension)),
-    )
-  }
+  const embed = embedWith({ input, output })
 
   return {
     async process(batch, run) {

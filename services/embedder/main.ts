@@ -1,5 +1,6 @@
 /** The embedder's process. */
 import { deadLetterTopic } from '@sightline/shared/contracts/topics.ts'
+import { executionCheck } from '@sightline/shared/inference/execution-providers.ts'
 import { modelInfo } from '@sightline/shared/inference/model-manifest.ts'
 import { bundledModels, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
 import { workersOf } from '@sightline/shared/inference/workers.ts'
@@ -18,6 +19,8 @@ await runService({
     const model = await readEmbedder(values.models ?? bundledModels)
     const onBatch = (size: number): void => metrics.observeNetworkBatch('embedder', size)
     const session = scope.use(await openEmbedderSession(model, { ...workersOf(values), onBatch }))
+    health.add(executionCheck(session))
+    metrics.watchExecution('embedder', session)
     health.add({ name: 'model', isRequired: true, check: () => Promise.race([session.closed, Promise.resolve()]) })
     const subscription = scope.use(
       await startEmbedder({

@@ -12,3 +12,18 @@ export function openEmbedderSession(
   const contract: EmbedContract = { input, output, canary }
   return openOnnxSession({ model, task: new URL('./embed-task.ts', import.meta.url), contract, ...workers })
 }
+
+/** What an embedder without a manifest answers to the canary, on the CPU; throws MODEL_CONTRACT where it does not fit. */
+export async function recordEmbedderCanary(
+  path: string,
+  contract: Omit<EmbedContract, 'canary'>,
+): Promise<EmbedderManifest['canary']> {
+  await using session = await openOnnxSession<null, number[]>({
+    model: { path, manifest: contract },
+    task: new URL('./canary-task.ts', import.meta.url),
+    contract,
+    workers: 1,
+    threadsPerWorker: 1,
+  })
+  return { embedding: await session.submit(null), minCosine: 0.999 }
+}

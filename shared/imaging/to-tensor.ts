@@ -35,3 +35,17 @@ export function writePlanes(
     }
   }
 }
+
+/** As `writePlanes`, pixel after pixel (NHWC). */
+export function writePixels(
+  rgb: Uint8Array,
+  table: ReturnType<typeof normalizationTable>,
+  tensor: Float32Array,
+  offset: number,
+): void {
+  for (let at = 0; at < rgb.length; at += 3) {
+    for (let channel = 0; channel < 3; channel += 1) {
+      tensor[offset + at + channel] = table.values[channel * 256 + rgb[at + table.channels[channel]!]!]!
+    }
+  }
+}

@@ -8,6 +8,7 @@ import { z } from 'zod'
 import type { ModelInfo } from '../contracts/messages.ts'
 import type { GalleryEmbedder } from '../gallery/gallery.ts'
 import { describeError, SightlineError } from '../service/errors.ts'
+import { detectorOutputSchema } from './detector-output.ts'
 
 const triple = z.tuple([z.number(), z.number(), z.number()])
 
@@ -16,12 +17,14 @@ export const inputContractSchema = z.object({
   name: z.string(),
   width: z.int().positive(),
   height: z.int().positive(),
-  layout: z.literal('NCHW'),
+  layout: z.enum(['NCHW', 'NHWC']),
   colorOrder: z.enum(['RGB', 'BGR']),
   interpolation: z.enum(['linear', 'cubic']),
   scale: z.number(),
   mean: triple,
   std: triple,
+  /** 1 where the graph takes one picture a run; any number where not given. */
+  maxBatch: z.literal(1).optional(),
 })
 
 const common = {
@@ -36,35 +39,42 @@ const common = {
   metrics: z.record(z.string(), z.looseObject({ value: z.number() })).optional(),
 }
 
+export const detectorDefaultsSchema = z.object({
+  scoreThreshold: z.number().min(0).max(1),
+  maxBoxes: z.int().positive(),
+  nmsIou: z.number().min(0).max(1),
+  /** Best candidates that are looked at: of a level of PicoDet, of the whole picture in other networks. */
+  topPerLevel: z.int().positive(),
+})
+
 export const detectorManifestSchema = z.object({
   ...common,
   task: z.literal('detector'),
-  output: z.object({
-    kind: z.literal('picodet'),
-    /** One output a level, [N, 1 + 4 · bins, H / stride, W / stride]. */
-    heads: z.array(z.string()).min(1),
-    strides: z.array(z.int().positive()).min(1),
-    bins: z.int().min(2),
-  }),
-  defaults: z.object({
-    scoreThreshold: z.number().min(0).max(1),
-    maxBoxes: z.int().positive(),
-    nmsIou: z.number().min(0).max(1),
-    topPerLevel: z.int().positive(),
-  }),
-  canary: z.object({ meanSigmoid: z.array(z.number()).min(1), tolerance: z.number().positive() }),
+  output: detectorOutputSchema,
+  defaults: detectorDefaultsSchema,
+  /** Few numbers about the network's answer; a PicoDet's are the mean score of each level. */
+  canary: z.union([
+    z.object({ meanSigmoid: z.array(z.number()).min(1), tolerance: z.number().positive() }),
+    z.object({ statistics: z.array(z.number()).min(1), tolerance: z.number().positive() }),
+  ]),
 })
+
+export const embeddingOutputSchema = z.object({
+  kind: z.literal('embedding'),
+  /** [N, dimension] */
+  name: z.string(),
+  dimension: z.int().positive(),
+  /** The graph itself scales its vectors to unit length; they are scaled in any case. */
+  normalized: z.boolean(),
+})
+
+export const embedderDefaultsSchema = z.object({ scoreThreshold: z.number().min(-1).max(1) })
 
 export const embedderManifestSchema = z.object({
   ...common,
   task: z.literal('embedder'),
-  output: z.object({
-    kind: z.literal('embedding'),
-    name: z.string(),
-    dimension: z.int().positive(),
-    normalized: z.boolean(),
-  }),
-  defaults: z.object({ scoreThreshold: z.number().min(-1).max(1) }),
+  output: embeddingOutputSchema,
+  defaults: embedderDefaultsSchema,
   canary: z.object({ embedding: z.array(z.number()), minCosine: z.number().max(1) }),
 })
 

@@ -38,13 +38,13 @@ export async function readEmbedder(folder: string, name?: string): Promise<Model
   return { manifest, path }
 }
 
-/** Names of the model folders, sorted; they are not checked. */
+/** Names of the model folders, sorted; they are not checked. A name with a dot in front is work under way. */
 export async function modelNames(folder: string): Promise<readonly string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
     throw new SightlineError('MODEL_MISSING', `the models folder ${folder} can't be read`, { cause })
   })
   return entries
-    .filter((entry) => entry.isDirectory())
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
     .map(({ name }) => name)
     .sort()
 }

@@ -2,7 +2,9 @@
 import { Worker } from 'node:worker_threads'
 import { describeError, SightlineError } from '../service/errors.ts'
 import { fromPortable } from '../service/portable-error.ts'
-import type { Model } from './model-manifest.ts'
+import type { Execution } from './execution-providers.ts'
+import type { NetworkOutput } from './graph-check.ts'
+import type { InputContract } from './model-manifest.ts'
 import type { Session } from './session.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.ts'
 import type { WorkerOptions } from './workers.ts'
@@ -10,7 +12,11 @@ import type { WorkerOptions } from './workers.ts'
 export type { WorkerOptions } from './workers.ts'
 
 export interface SessionOptions extends WorkerOptions {
-  readonly model: Model
+  /** The ONNX file, and what its manifest says of the graph. */
+  readonly model: {
+    readonly path: string
+    readonly manifest: { readonly input: InputContract; readonly output: NetworkOutput }
+  }
   /** Module that exports `createTask`. */
   readonly task: URL
   /** Given to `createTask`; must survive a structured clone. */
@@ -31,8 +37,14 @@ interface Pending<In, Out> {
   readonly reject: (error: SightlineError) => void
 }
 
+interface Started {
+  readonly worker: Worker
+  readonly execution: Execution
+}
+
 interface Slot<In, Out> {
   worker: Worker
+  execution: Execution
   /** The batch the worker has; null while it has none. */
   batch: readonly Pending<In, Out>[] | null
   /** Died and not replaced yet. */
@@ -49,7 +61,7 @@ export async function openOnnxSession<In, Out>(options: SessionOptions): Promise
   const workers = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   const failure = opened.find((one) => one.status === 'rejected')
   if (failure !== undefined) {
-    await Promise.all(workers.map(stopWorker))
+    await Promise.all(workers.map(({ worker }) => stopWorker(worker)))
     throw failure.reason
   }
   return new OnnxSession<In, Out>(workers, setup, options)
@@ -70,19 +82,24 @@ class OnnxSession<In, Out> implements Session<In, Out> {
   #failure: SightlineError | undefined
   #idle: (() => void) | undefined
 
-  constructor(workers: readonly Worker[], setup: WorkerSetup, options: SessionOptions) {
+  constructor(workers: readonly Started[], setup: WorkerSetup, options: SessionOptions) {
     this.closed = this.#end.promise
     this.closed.catch(() => undefined) // Told to whoever awaits `closed`; nobody has to.
     this.#setup = setup
-    this.#maxBatch = options.maxBatch ?? 8
+    this.#maxBatch = setup.input.maxBatch ?? options.maxBatch ?? 8
     this.#maxWaitMs = options.maxWaitMs ?? 0
     this.#onBatch = options.onBatch ?? (() => undefined)
-    this.#slots = workers.map((worker) => ({ worker, batch: null, isDead: false }))
+    this.#slots = workers.map((started) => ({ ...started, batch: null, isDead: false }))
     for (const slot of this.#slots) this.#attach(slot)
   }
 
   get queued(): number {
     return this.#queue.length
+  }
+
+  get execution(): Execution {
+    const all = this.#slots.map(({ execution }) => execution)
+    return all.find(({ problem }) => problem !== null) ?? all[0]!
   }
 
   submit(input: In, transfer: readonly ArrayBuffer[] = []): Promise<Out> {
@@ -192,7 +209,9 @@ class OnnxSession<In, Out> implements Session<In, Out> {
       return
     }
     try {
-      slot.worker = await startWorker(this.#setup)
+      const { worker, execution } = await startWorker(this.#setup)
+      slot.worker = worker
+      slot.execution = execution
       slot.isDead = false
       this.#attach(slot)
       this.#next()
@@ -210,25 +229,25 @@ class OnnxSession<In, Out> implements Session<In, Out> {
   }
 }
 
-function setupOf({ model, task, contract, threadsPerWorker, executionProviders }: SessionOptions): WorkerSetup {
-  const { input, output } = model.manifest
+function setupOf(options: SessionOptions): WorkerSetup {
+  const { model, task, contract, threadsPerWorker, executionProviders, executionFallback } = options
   return {
     modelPath: model.path,
     taskUrl: task.href,
     contract,
     threads: threadsPerWorker,
     executionProviders: executionProviders ?? ['cpu'],
-    inputName: input.name,
-    inputShape: [3, input.height, input.width],
-    outputNames: output.kind === 'picodet' ? output.heads : [output.name],
+    executionFallback: executionFallback ?? false,
+    input: model.manifest.input,
+    output: model.manifest.output,
   }
 }
 
-function startWorker(setup: WorkerSetup): Promise<Worker> {
+function startWorker(setup: WorkerSetup): Promise<Started> {
   const worker = new Worker(new URL('./session-worker.ts', import.meta.url), { workerData: setup })
   return new Promise((resolve, reject) => {
     worker.once('message', (message: FromWorker) => {
-      if (message.kind === 'ready') resolve(worker)
+      if (message.kind === 'ready') resolve({ worker, execution: message.execution })
       else reject(message.kind === 'failed' ? fromPortable(message.error) : unanswered())
     })
     worker.once('error', (cause) => {

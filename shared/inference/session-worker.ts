@@ -1,8 +1,10 @@
 /** A worker thread's entry: one network session, made once, with the task around it. The only file that knows onnxruntime. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
+import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from 'onnxruntime-node'
 import { describeError, SightlineError } from '../service/errors.ts'
 import { toPortable } from '../service/portable-error.ts'
+import { openOnProviders } from './execution-providers.ts'
+import { type GraphValue, graphProblem, outputNames } from './graph-check.ts'
 import type { CreateTask, RunNetwork, Task, Tensor } from './session.ts'
 import type { FromWorker, ItemAnswer, ToWorker, WorkerSetup } from './worker-protocol.ts'
 
@@ -13,8 +15,13 @@ const send = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void 
   port.postMessage(message, [...transfer])
 
 try {
-  const session = await openSession(setup)
-  const run = runner(session)
+  const { session, execution } = await openOnProviders(setup.executionProviders, setup.executionFallback, {
+    names: listSupportedBackends().map(({ name }) => name),
+    open: (providers) => openSession(setup, providers),
+    close: (opened) => opened.release(),
+  })
+  checkContract(session, setup)
+  const run = runner(session, outputNames(setup.input, setup.output))
   const { createTask } = (await import(setup.taskUrl)) as { createTask: CreateTask<unknown, unknown, unknown> }
   const task = createTask(setup.contract)
   // The canary is also the warm-up: the first run allocates and is many times slower.
@@ -29,14 +36,14 @@ try {
     }
     answer(task, message.inputs, run).then(({ answers, transfer }) => send({ kind: 'answers', answers }, transfer))
   })
-  send({ kind: 'ready' })
+  send({ kind: 'ready', execution })
 } catch (error) {
   send({ kind: 'failed', error: toPortable(error, 'INFERENCE_FAILED') })
 }
 
-async function openSession(options: WorkerSetup): Promise<InferenceSession> {
-  const session = await InferenceSession.create(options.modelPath, {
-    executionProviders: [...options.executionProviders],
+async function openSession(options: WorkerSetup, providers: readonly string[]): Promise<InferenceSession> {
+  return await InferenceSession.create(options.modelPath, {
+    executionProviders: [...providers],
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
     enableCpuMemArena: true,
@@ -48,37 +55,27 @@ async function openSession(options: WorkerSetup): Promise<InferenceSession> {
       cause,
     })
   })
-  checkContract(session, options)
-  return session
 }
 
 /** The graph must have the inputs and outputs that the manifest promises. */
-function checkContract(session: InferenceSession, options: WorkerSetup): void {
-  const problem = (what: string): SightlineError =>
-    new SightlineError('MODEL_CONTRACT', `${options.modelPath} does not fit its manifest: ${what}`)
-  if (session.inputNames.length !== 1 || session.inputNames[0] !== options.inputName) {
-    throw problem(`the graph's input is ${session.inputNames.join(', ')}, the manifest's ${options.inputName}`)
-  }
-  const missing = options.outputNames.filter((name) => !session.outputNames.includes(name))
-  if (missing.length > 0) {
-    throw problem(`the graph's outputs are ${session.outputNames.join(', ')}, the manifest names ${missing.join(', ')}`)
-  }
-  const metadata = session.inputMetadata[0]
-  if (metadata?.isTensor === true) {
-    const shape = metadata.shape.slice(1)
-    const fits =
-      shape.length === 3 && shape.every((size, axis) => typeof size === 'string' || size === options.inputShape[axis])
-    if (!fits)
-      throw problem(`the graph takes [N, ${shape.join(', ')}], the manifest says [N, ${options.inputShape.join(', ')}]`)
-  }
+function checkContract(session: InferenceSession, { modelPath, input, output }: WorkerSetup): void {
+  const values = (metadata: readonly InferenceSession.ValueMetadata[]): GraphValue[] =>
+    metadata.map((value) => ({
+      name: value.name,
+      type: value.isTensor ? value.type : 'no tensor',
+      shape: value.isTensor ? value.shape : [],
+    }))
+  const graph = { inputs: values(session.inputMetadata), outputs: values(session.outputMetadata) }
+  const problem = graphProblem(input, output, graph)
+  if (problem !== null) throw new SightlineError('MODEL_CONTRACT', `${modelPath} does not fit its manifest: ${problem}`)
 }
 
-function runner(session: InferenceSession): RunNetwork {
+function runner(session: InferenceSession, names: readonly string[]): RunNetwork {
   return async (feeds) => {
     const inputs: Record<string, OrtTensor> = {}
     for (const [name, { data, dims }] of Object.entries(feeds)) inputs[name] = new OrtTensor('float32', data, [...dims])
     const outputs: Record<string, Tensor> = {}
-    for (const [name, { data, dims }] of Object.entries(await session.run(inputs))) {
+    for (const [name, { data, dims }] of Object.entries(await session.run(inputs, [...names]))) {
       if (data instanceof Float32Array) outputs[name] = { data, dims }
     }
     return outputs

@@ -1,4 +1,5 @@
 /** The session port: a model with its pre- and post-processing, running off the event loop. */
+import type { Execution } from './execution-providers.ts'
 
 /** A tensor of float32 values in row-major order. */
 export interface Tensor {
@@ -32,6 +33,8 @@ export interface Session<In, Out> extends AsyncDisposable {
   submit(input: In, transfer?: readonly ArrayBuffer[]): Promise<Out>
   /** Inputs waiting for a worker right now. */
   readonly queued: number
+  /** Where the network runs; of a worker that fell back, if one did. */
+  readonly execution: Execution
   /** Rejects when a worker died and can't be replaced; resolves when disposed. */
   readonly closed: Promise<void>
 }

@@ -1,5 +1,8 @@
 /** What the pool and its workers say to each other. */
 import type { PortableError } from '../service/portable-error.ts'
+import type { Execution } from './execution-providers.ts'
+import type { NetworkOutput } from './graph-check.ts'
+import type { InputContract } from './model-manifest.ts'
 
 export interface WorkerSetup {
   readonly modelPath: string
@@ -7,10 +10,9 @@ export interface WorkerSetup {
   readonly contract: unknown
   readonly threads: number
   readonly executionProviders: readonly string[]
-  readonly inputName: string
-  /** [channels, height, width] */
-  readonly inputShape: readonly number[]
-  readonly outputNames: readonly string[]
+  readonly executionFallback: boolean
+  readonly input: InputContract
+  readonly output: NetworkOutput
 }
 
 export type ItemAnswer = { readonly output: unknown } | { readonly error: PortableError }
@@ -18,6 +20,6 @@ export type ItemAnswer = { readonly output: unknown } | { readonly error: Portab
 export type ToWorker = { readonly inputs: readonly unknown[] } | 'stop'
 
 export type FromWorker =
-  | { readonly kind: 'ready' }
+  | { readonly kind: 'ready'; readonly execution: Execution }
   | { readonly kind: 'failed'; readonly error: PortableError }
   | { readonly kind: 'answers'; readonly answers: readonly ItemAnswer[] }

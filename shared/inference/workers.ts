@@ -12,6 +12,8 @@ export interface WorkerOptions {
   readonly maxWaitMs?: number
   /** Where the network runs; none is fallen back on silently. @default ['cpu'] */
   readonly executionProviders?: readonly string[]
+  /** Where one of them is missing the network runs on the others, or the CPU, and `Session.execution` says so. @default false */
+  readonly executionFallback?: boolean
   /** Told the size of each batch that a worker is given. */
   readonly onBatch?: (size: number) => void
 }
@@ -30,17 +32,26 @@ export function workersOf({
   workers,
   workerThreads,
   executionProviders,
+  executionFallback,
   networkBatch,
   networkWaitMs,
 }: {
   readonly workers?: number | undefined
   readonly workerThreads?: number | undefined
   readonly executionProviders: readonly string[]
+  readonly executionFallback: boolean
   readonly networkBatch: number
   readonly networkWaitMs: number
 }): WorkerOptions {
   const cores = availableParallelism()
   const count = workers ?? defaultWorkers(cores).workers
   const threadsPerWorker = workerThreads ?? Math.max(Math.floor(cores / count), 1)
-  return { workers: count, threadsPerWorker, executionProviders, maxBatch: networkBatch, maxWaitMs: networkWaitMs }
+  return {
+    workers: count,
+    threadsPerWorker,
+    executionProviders,
+    executionFallback,
+    maxBatch: networkBatch,
+    maxWaitMs: networkWaitMs,
+  }
 }

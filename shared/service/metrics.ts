@@ -1,6 +1,7 @@
 /** The numbers of a service for Prometheus: what came in, how it ended, how long it took, how far behind it is. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Subscription } from '../bus/bus.ts'
+import type { Execution } from '../inference/execution-providers.ts'
 import type { BatchReport } from '../stage/run-stage.ts'
 import type { Health } from './health.ts'
 
@@ -70,6 +71,20 @@ export class Metrics {
 
   observeNetworkBatch(stage: string, size: number): void {
     this.#networkBatch.observe({ stage }, size)
+  }
+
+  /** Where a stage's network runs. */
+  watchExecution(stage: string, session: { readonly execution: Execution }): void {
+    new Gauge({
+      name: 'sightline_execution_provider',
+      help: '1 for each execution provider that the network runs on',
+      labelNames: ['stage', 'provider'],
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const provider of session.execution.providers) this.set({ stage, provider }, 1)
+      },
+    })
   }
 
   /** How far a stage is behind; asked at each scrape. */

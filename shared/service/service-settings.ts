@@ -44,6 +44,10 @@ export const networkSettings = {
     schema: take.list().default(['cpu']),
     help: "where the network runs, first choice first: cpu, cuda, … as onnxruntime calls them; it fails where it can't",
   },
+  executionFallback: {
+    schema: take.switch().default(false),
+    help: 'true runs on the CPU where a provider is missing; /readyz and sightline_execution_provider tell',
+  },
   networkBatch: { schema: take.integer(1, 256).default(8), help: 'most pictures in one run of the network' },
   networkWaitMs: { schema: take.number(0, 1000).default(0), help: 'how long an idle worker waits for that many' },
 } as const
