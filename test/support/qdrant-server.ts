@@ -1,16 +1,13 @@
 /** Qdrant's engine for tests (not its server): starts on a free port, can be killed and started again on its data. */
-import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { type Child, startChild } from './child.ts'
 import { freePorts } from './free-port.ts'
+import { pythonEnvironment } from './python-environment.ts'
 
-const run = promisify(execFile)
 const sources = join(import.meta.dirname, 'qdrant')
-const cache = join(import.meta.dirname, '..', '..', '.cache', 'qdrant')
 const readyWithinMs = 20_000
 
 export interface QdrantServer extends AsyncDisposable {
@@ -55,33 +52,13 @@ export async function startQdrantServer({ apiKey }: { readonly apiKey?: string }
   }
 }
 
-/** The interpreter of an environment with the engine, made once a machine; the first call takes some 10 s and says so. */
+/** The interpreter of an environment with the engine. */
 function enginePython(): Promise<string> {
-  engine ??= makeEnvironment()
+  engine ??= pythonEnvironment('qdrant', join(sources, 'requirements.txt'), 'qdrant_edge')
   return engine
 }
 
 let engine: Promise<string> | undefined
-
-async function makeEnvironment(): Promise<string> {
-  const requirements = join(sources, 'requirements.txt')
-  // Named after the version, so that another one never meets this environment.
-  const folder = join(cache, (await readFile(requirements, 'utf8')).trim().replace('==', '-'))
-  const interpreter = join(folder, 'bin', 'python')
-  const isMade = await run(interpreter, ['-c', 'import qdrant_edge']).then(
-    () => true,
-    () => false,
-  )
-  if (isMade) return interpreter
-  process.stderr.write("fetching Qdrant's engine for the tests (once) ...\n")
-  // The rename makes the folder whole or absent; an environment's interpreter does not mind it.
-  const partial = `${folder}.${process.pid}.tmp`
-  await run('python3', ['-m', 'venv', partial])
-  await run(join(partial, 'bin', 'python'), ['-m', 'pip', 'install', '-q', '-r', requirements])
-  await rm(folder, { recursive: true, force: true })
-  await rename(partial, folder)
-  return interpreter
-}
 
 async function ready(url: string, child: Child): Promise<void> {
   for (const end = Date.now() + readyWithinMs; Date.now() < end; ) {
