@@ -12,13 +12,14 @@ import { messageLimit } from '@sightline/shared/bus/message-size.ts'
 import { type Topics, topicNames } from '@sightline/shared/contracts/topics.ts'
 import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
 import { defaultImageLimits } from '@sightline/shared/imaging/decode.ts'
+import type { Execution } from '@sightline/shared/inference/execution-providers.ts'
 import {
   type DetectorManifest,
   type EmbedderManifest,
   type Model,
   modelInfo,
 } from '@sightline/shared/inference/model-manifest.ts'
-import { defaultWorkers } from '@sightline/shared/inference/workers.ts'
+import { defaultWorkers, type WorkerOptions } from '@sightline/shared/inference/workers.ts'
 import type { BatchReport } from '@sightline/shared/stage/run-stage.ts'
 import { MemoryState } from '@sightline/shared/state/memory-state.ts'
 
@@ -42,12 +43,16 @@ export interface RecognitionOptions {
 export interface PipelineOptions extends RecognitionOptions {
   readonly models: Models
   readonly gallery: Gallery
+  /** Of each network. @default defaultWorkers() */
+  readonly workers?: WorkerOptions | undefined
   readonly report?: ((report: BatchReport) => void) | undefined
 }
 
 export interface Pipeline extends AsyncDisposable {
   readonly bus: Bus
   readonly topics: Topics
+  /** Where the networks run. */
+  readonly networks: readonly { readonly execution: Execution }[]
   /** Rejects when a part of the pipeline can't go on. */
   readonly closed: Promise<void>
 }
@@ -69,7 +74,7 @@ const dedupeMs = 600_000
 
 /** Disposing finishes the frames that are under way, stage by stage, then closes the sessions. The gallery stays open. */
 export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
-  const { models, gallery } = options
+  const { models, gallery, workers = defaultWorkers() } = options
   await using scope = new AsyncDisposableStack()
   const topics = topicNames()
   const bus = scope.use(
@@ -82,8 +87,8 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     wholeFrame: options.wholeFrame ?? 'fallback',
     crop: models.embedder.manifest.input,
   }
-  const detector = scope.use(await openDetectorSession(models.detector, detection, defaultWorkers()))
-  const embedder = scope.use(await openEmbedderSession(models.embedder, defaultWorkers()))
+  const detector = scope.use(await openDetectorSession(models.detector, detection, workers))
+  const embedder = scope.use(await openEmbedderSession(models.embedder, workers))
   const runtime = { bus, topics, maxBatch, report: options.report ?? (() => undefined), now: Date.now }
 
   // Subscribed last stage first, disposed first stage first: what a stage hands on still finds its reader.
@@ -131,6 +136,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   return {
     bus,
     topics,
+    networks: [detector, embedder],
     closed: closed.then(() => undefined),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

@@ -2,6 +2,7 @@
 import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
 import type { OpenMode } from '@sightline/shared/gallery/gallery-database.ts'
 import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
+import type { Execution } from '@sightline/shared/inference/execution-providers.ts'
 import {
   type DetectorManifest,
   type EmbedderManifest,
@@ -9,15 +10,28 @@ import {
   type Model,
 } from '@sightline/shared/inference/model-manifest.ts'
 import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
-import { choice, number, requiredText, type Terminal, text, usageError, type Values } from './command.ts'
+import { defaultWorkers, type WorkerOptions } from '@sightline/shared/inference/workers.ts'
+import { choice, flag, number, requiredText, type Terminal, text, texts, usageError, type Values } from './command.ts'
 import type { Models, RecognitionOptions } from './pipeline.ts'
 
 export const modelOptions = { models: { type: 'string' } } as const
 
 export const modelHelp = '  --models DIR            models folder (default: the models that come with Sightline)'
 
-export const recognitionOptions = {
+/** The options of a command that runs networks. */
+export const networkOptions = {
   ...modelOptions,
+  'execution-provider': { type: 'string', multiple: true },
+  'execution-fallback': { type: 'boolean' },
+} as const
+
+export const networkHelp = `${modelHelp}
+  --execution-provider P  where the networks run: cpu, cuda, tensorrt, webgpu, … as onnxruntime calls them; may be
+                          repeated, first choice first; an error where this machine can't (default: cpu)
+  --execution-fallback    run on the CPU instead, and say so`
+
+export const recognitionOptions = {
+  ...networkOptions,
   gallery: { type: 'string' },
   threshold: { type: 'string' },
   'label-threshold': { type: 'string', multiple: true },
@@ -38,7 +52,23 @@ export const recognitionHelp = `  --gallery DIR           gallery made by 'sight
   --whole-frame MODE      also look at the whole picture: always, fallback (when nothing was detected), never
                           (default: fallback)
   --nms-iou T             overlap (IoU) from which recognized boxes exclude each other, 0..1 (default: 0.3)
-${modelHelp}`
+${networkHelp}`
+
+/** Worker threads for a network, on the providers that were asked for. */
+export function workersFor(values: Values): WorkerOptions {
+  const providers = texts(values, 'execution-provider')
+  return {
+    ...defaultWorkers(),
+    executionProviders: providers.length > 0 ? providers : ['cpu'],
+    executionFallback: flag(values, 'execution-fallback'),
+  }
+}
+
+/** Says it once where a network does not run on what was asked for. */
+export function tellExecution(sessions: readonly { readonly execution: Execution }[], terminal: Terminal): void {
+  const problems = new Set(sessions.flatMap(({ execution }) => execution.problem ?? []))
+  for (const problem of problems) terminal.err(problem)
+}
 
 const modelsFolder = (values: Values): string => text(values, 'models') ?? bundledModels
 

@@ -1,15 +1,14 @@
 /** `sightline gallery build` and `add`: from a list of labelled pictures to a searchable gallery, without training. */
 import { openEmbedderSession } from '@sightline/embedder/session.ts'
 import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
-import { defaultWorkers } from '@sightline/shared/inference/workers.ts'
 import { type Command, flag, requiredText, type Terminal, text, type Values } from '../command.ts'
 import { enrol, type UnreadablePicture } from '../enrol.ts'
 import { type LabelProblem, readLabels } from '../label-file.ts'
-import { embedderOf, galleryOf, modelHelp, modelOptions } from '../recognition-flags.ts'
+import { embedderOf, galleryOf, networkHelp, networkOptions, tellExecution, workersFor } from '../recognition-flags.ts'
 import { openProgress } from '../terminal/progress.ts'
 
 const options = {
-  ...modelOptions,
+  ...networkOptions,
   labels: { type: 'string' },
   root: { type: 'string' },
   gallery: { type: 'string' },
@@ -24,7 +23,7 @@ const optionsHelp = `  --labels FILE           lines 'path<TAB>label[<TAB>item]'
                           SIGHTLINE_QDRANT_API_KEY
   --strict                exit code 1 where a line or a picture could not be used
   --json                  the result as one JSON line
-${modelHelp}
+${networkHelp}
 
 About five pictures an item are enough: cropped, with little background, from different sides.`
 
@@ -59,7 +58,8 @@ async function fillGallery(mode: 'build' | 'add', values: Values, terminal: Term
   const { pictures, problems } = await readLabels(requiredText(values, 'labels'), text(values, 'root') ?? '.')
   const embedder = await embedderOf(values)
   await using gallery = await galleryOf(values, embedder, terminal, mode === 'build' ? 'replace' : 'write')
-  await using session = await openEmbedderSession(embedder, defaultWorkers())
+  await using session = await openEmbedderSession(embedder, workersFor(values))
+  tellExecution([session], terminal)
   using progress = openProgress(terminal, 'enrolling', pictures.length)
   const unreadable = await enrol(pictures, gallery, session, () => progress.advance(), terminal.stop)
   if (mode === 'build' && !terminal.stop.aborted) {

@@ -6,7 +6,15 @@ import { type Command, flag, text, usageError } from '../command.ts'
 import { drawEvent } from '../draw/draw-event.ts'
 import { expandPaths } from '../pictures.ts'
 import { openPipeline } from '../pipeline.ts'
-import { galleryOf, modelsOf, recognitionHelp, recognitionOf, recognitionOptions } from '../recognition-flags.ts'
+import {
+  galleryOf,
+  modelsOf,
+  recognitionHelp,
+  recognitionOf,
+  recognitionOptions,
+  tellExecution,
+  workersFor,
+} from '../recognition-flags.ts'
 import { type Answer, type FrameOrError, recognizeInOrder } from '../recognize-frames.ts'
 import { eventLine } from '../terminal/live-view.ts'
 import { openProgress } from '../terminal/progress.ts'
@@ -33,7 +41,8 @@ Example: sightline recognize shelf.jpg photos/ --gallery products.gallery --max-
     if (paths.length === 0) throw usageError(`there are no pictures in ${positionals.join(', ')}`)
     const models = await modelsOf(values)
     await using gallery = await galleryOf(values, models.embedder, terminal)
-    await using pipeline = await openPipeline({ ...options, models, gallery })
+    await using pipeline = await openPipeline({ ...options, models, gallery, workers: workersFor(values) })
+    tellExecution(pipeline.networks, terminal)
     const draw = await drawer(text(values, 'draw'))
     using progress = openProgress(terminal, 'recognizing', paths.length)
     const print = flag(values, 'json') ? jsonLine : readableLine

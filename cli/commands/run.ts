@@ -5,7 +5,15 @@ import { Books } from '../books.ts'
 import { type CameraFolder, framesOf } from '../camera-folder.ts'
 import { type Command, flag, number, type Terminal, texts, usageError, type Values } from '../command.ts'
 import { openPipeline, type Pipeline } from '../pipeline.ts'
-import { galleryOf, modelsOf, recognitionHelp, recognitionOf, recognitionOptions } from '../recognition-flags.ts'
+import {
+  galleryOf,
+  modelsOf,
+  recognitionHelp,
+  recognitionOf,
+  recognitionOptions,
+  tellExecution,
+  workersFor,
+} from '../recognition-flags.ts'
 import { type Answer, subscribeAnswers } from '../recognize-frames.ts'
 import { deadLetterLine, eventLine, summaryLine } from '../terminal/live-view.ts'
 
@@ -47,8 +55,10 @@ Example: sightline run --gallery products.gallery --camera till-1=/var/ftp/till-
       ...options,
       models,
       gallery,
+      workers: workersFor(values),
       maxFrameAgeMs: maxFrameAge === undefined ? undefined : maxFrameAge * 1000,
     })
+    tellExecution(pipeline.networks, terminal)
     const print = flag(values, 'json') ? jsonLine : readableLine
     const { summary } = await playCameras(pipeline, cameras, (answer) => terminal.out(print(answer)), terminal)
     terminal.out(flag(values, 'json') ? JSON.stringify({ type: 'summary', ...summary }) : summaryLine(summary))

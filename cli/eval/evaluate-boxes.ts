@@ -3,12 +3,11 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openDetectorSession } from '@sightline/detector/session.ts'
 import { decodeImage, defaultImageLimits } from '@sightline/shared/imaging/decode.ts'
-import { defaultWorkers } from '@sightline/shared/inference/workers.ts'
 import { describeError, SightlineError } from '@sightline/shared/service/errors.ts'
 import pLimit from 'p-limit'
 import { z } from 'zod'
 import type { Terminal, Values } from '../command.ts'
-import { detectorOf } from '../recognition-flags.ts'
+import { detectorOf, tellExecution, workersFor } from '../recognition-flags.ts'
 import { openProgress } from '../terminal/progress.ts'
 import { type BoxCorners, detectionMetrics, type PictureResult } from './detection.ts'
 import { boxSchema, readJsonLines } from './json-lines.ts'
@@ -33,7 +32,8 @@ export async function evaluateBoxes(
 ): Promise<Readonly<Record<string, number>>> {
   const lines = await readJsonLines(list, lineSchema)
   const detector = await detectorOf(values)
-  await using session = await openDetectorSession(detector, everything, defaultWorkers())
+  await using session = await openDetectorSession(detector, everything, workersFor(values))
+  tellExecution([session], terminal)
   using progress = openProgress(terminal, 'detecting', lines.length)
   const limit = pLimit(picturesAtOnce)
   const results = await Promise.all(

@@ -1,12 +1,11 @@
 /** Measures the embedder on two lists of whole pictures. */
 import { openEmbedderSession } from '@sightline/embedder/session.ts'
-import { defaultWorkers } from '@sightline/shared/inference/workers.ts'
 import { SightlineError } from '@sightline/shared/service/errors.ts'
 import pLimit from 'p-limit'
 import type { Terminal, Values } from '../command.ts'
 import { embedFile } from '../enrol.ts'
 import { readLabels } from '../label-file.ts'
-import { embedderOf } from '../recognition-flags.ts'
+import { embedderOf, tellExecution, workersFor } from '../recognition-flags.ts'
 import { openProgress } from '../terminal/progress.ts'
 import { type LabelledVector, retrievalMetrics } from './retrieval.ts'
 
@@ -24,7 +23,8 @@ export async function evaluateRetrieval(
   const gallery = (await readLabels(galleryList, root)).pictures
   const queries = (await readLabels(queryList, root)).pictures
   const embedder = await embedderOf(values)
-  await using session = await openEmbedderSession(embedder, defaultWorkers())
+  await using session = await openEmbedderSession(embedder, workersFor(values))
+  tellExecution([session], terminal)
   using progress = openProgress(terminal, 'embedding', gallery.length + queries.length)
   const limit = pLimit(picturesAtOnce)
   const embed = ({ file, label }: { file: string; label: string }): Promise<LabelledVector[]> =>

@@ -5,7 +5,7 @@ import { SightlineError } from '@sightline/shared/service/errors.ts'
 import { z } from 'zod'
 import type { Terminal, Values } from '../command.ts'
 import { openPipeline } from '../pipeline.ts'
-import { galleryOf, modelsOf, recognitionOf } from '../recognition-flags.ts'
+import { galleryOf, modelsOf, recognitionOf, tellExecution, workersFor } from '../recognition-flags.ts'
 import { type FrameOrError, recognizeInOrder } from '../recognize-frames.ts'
 import { openProgress } from '../terminal/progress.ts'
 import { iou } from './detection.ts'
@@ -31,7 +31,8 @@ export async function evaluateScenes(
   const scenes = await readJsonLines(list, sceneSchema)
   const models = await modelsOf(values)
   await using gallery = await galleryOf(values, models.embedder, terminal)
-  await using pipeline = await openPipeline({ ...recognitionOf(values), models, gallery })
+  await using pipeline = await openPipeline({ ...recognitionOf(values), models, gallery, workers: workersFor(values) })
+  tellExecution(pipeline.networks, terminal)
   using progress = openProgress(terminal, 'recognizing', scenes.length)
   const all = { objects: 0, found: 0, named: 0 }
   const complete = { objects: 0, found: 0, named: 0, wrongNames: 0 }

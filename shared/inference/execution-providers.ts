@@ -46,7 +46,7 @@ export async function openOnProviders<Session>(
     await close(plain)
     throw new SightlineError(
       'EXECUTION_PROVIDER',
-      `the network can't run on ${asked.join(', ')}: ${reason}. Install what it needs, choose another provider, or allow the fall-back (SIGHTLINE_EXECUTION_FALLBACK=true)`,
+      `the network can't run on ${asked.join(', ')}: ${reason}. Install what it needs, choose another provider, or allow the fall-back (--execution-fallback, SIGHTLINE_EXECUTION_FALLBACK=true)`,
     )
   }
   const working: string[] = []
