@@ -44,11 +44,15 @@ export function decide(matches: readonly Match[], options: DecideOptions): Recog
   unknown.sort((a, b) => b.box.score - a.box.score)
   const kept: Judged[] = []
   for (const one of recognized) {
-    if (kept.every((other) => iou(one.box, other.box) <= options.nmsIou)) kept.push(one)
+    if (kept.every((other) => !isSamePlace(one.box, other.box, options))) kept.push(one)
   }
   const apart = unknown.filter((one) => kept.every((other) => sharedOfSmaller(one.box, other.box) <= coveredShare))
   return [...kept, ...apart].map(({ object }) => object)
 }
+
+/** The whole frame is another reading of all that is in it: it stands for one thing, or its boxes do. */
+const isSamePlace = (a: Box, b: Box, { nmsIou }: DecideOptions): boolean =>
+  a.wholeFrame || b.wholeFrame || iou(a, b) > nmsIou
 
 /** The best score of each item, best first: an item enrolled with many pictures is still one candidate. */
 export function candidatesOf(hits: readonly Hit[], most: number): Candidate[] {

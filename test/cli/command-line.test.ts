@@ -98,7 +98,7 @@ describe('recognize', () => {
       const { json } = await runCli('recognize', root, '--gallery', gallery, '--json', '--threshold', threshold)
       return json().flatMap((one) => recognitionEventSchema.parse(one).objects.filter(({ item }) => item !== null))
     }
-    const all = await recognized('-1')
+    const all = await recognized('0')
     const certain = await recognized('0.99')
     expect(certain.length).toBeLessThan(all.length)
     expect(certain.filter(({ score }) => score < 0.99)).toEqual([])

@@ -94,6 +94,17 @@ describe('the whole frame', () => {
     expect(decide([match(box(0, 0, 9, 9, 0, true), hit('a', 0.7))], options)).toHaveLength(1)
   })
 
+  test.each([
+    [0.8, 0.7, ['frame']],
+    [0.7, 0.8, ['box']],
+  ])('stands for one thing, or its boxes do: the more alike ones win (%f, %f)', (frame, small, items) => {
+    const matches = [
+      match(box(0, 0, 100, 100, 0, true), hit('frame', frame)),
+      match(box(10, 10, 15, 15), hit('box', small)),
+    ]
+    expect(decide(matches, options).map(({ item }) => item)).toEqual(items)
+  })
+
   test('is no object when it is not', () => {
     expect(decide([match(box(0, 0, 9, 9, 0, true), hit('a', 0.4))], options)).toEqual([])
   })

@@ -156,7 +156,12 @@ describe.skipIf(kafka === undefined)('three services on Kafka', { timeout: 120_0
         'sightline_messages_dropped_total{stage="detector",reason="duplicate"} 1',
       )
       const ready = JSON.parse((await detector.get('/readyz')).text)
-      expect(ready.checks.map(({ name }: { name: string }) => name)).toEqual(['kafka', 'model', 'redis'])
+      expect(ready.checks.map(({ name }: { name: string }) => name)).toEqual([
+        'kafka',
+        'execution-provider',
+        'model',
+        'redis',
+      ])
     },
   )
 
