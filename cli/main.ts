@@ -6,7 +6,8 @@ import { dlqListCommand, dlqRedriveCommand, dlqShowCommand } from './commands/dl
 import { evalCommand } from './commands/eval.ts'
 import { galleryAddCommand, galleryBuildCommand } from './commands/gallery-build.ts'
 import { galleryListCommand, galleryRemoveCommand } from './commands/gallery-list.ts'
-import { modelsListCommand, modelsVerifyCommand } from './commands/models.ts'
+import { modelsListCommand, modelsRemoveCommand, modelsUseCommand, modelsVerifyCommand } from './commands/models.ts'
+import { modelsAddCommand, modelsPullCommand } from './commands/models-pull.ts'
 import { publishCommand } from './commands/publish.ts'
 import { recognizeCommand } from './commands/recognize.ts'
 import { runCommand } from './commands/run.ts'
@@ -22,7 +23,11 @@ const commands: readonly Command[] = [
   galleryListCommand,
   evalCommand,
   modelsListCommand,
+  modelsPullCommand,
+  modelsAddCommand,
+  modelsUseCommand,
   modelsVerifyCommand,
+  modelsRemoveCommand,
   topicsCreateCommand,
   topicsListCommand,
   publishCommand,

@@ -1,16 +1,16 @@
-/** `sightline models list` and `verify`: which models there are, and whether each is what its manifest says. */
+/** `sightline models list`, `verify`, `use` and `remove`: which models there are, which are used, and whether each is right. */
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openDetectorSession } from '@sightline/detector/session.ts'
-import { openEmbedderSession } from '@sightline/embedder/session.ts'
-import type { Model } from '@sightline/shared/inference/model-manifest.ts'
 import { readModel } from '@sightline/shared/inference/model-manifest.ts'
 import { bundledModels, modelNames, readModelsIndex } from '@sightline/shared/inference/models-folder.ts'
-import type { WorkerOptions } from '@sightline/shared/inference/onnx-session.ts'
 import { describeError } from '@sightline/shared/service/errors.ts'
-import { type Command, flag, text } from '../command.ts'
-import { modelHelp, modelOptions } from '../recognition-flags.ts'
+import { type Command, flag, text, usageError } from '../command.ts'
+import { removeModel, useModels } from '../models/register.ts'
+import { tryModel } from '../models/try-model.ts'
+import { modelHelp, modelOptions, networkHelp, networkOptions, workersFor } from '../recognition-flags.ts'
+import { lockModels } from './models-pull.ts'
 
-const options = { ...modelOptions, json: { type: 'boolean' } } as const
+const json = { json: { type: 'boolean' } } as const
 
 const optionsHelp = `${modelHelp}
   --json                  JSON lines`
@@ -23,13 +23,15 @@ export const modelsListCommand: Command = {
 ${optionsHelp}
 
 Example: sightline models list`,
-  options,
+  options: { ...modelOptions, ...json },
   async run(values, _positionals, terminal) {
     const folder = text(values, 'models') ?? bundledModels
-    const index = await readModelsIndex(folder)
+    // A folder in which none was put in use yet has no index.
+    const hasIndex = await stat(join(folder, 'index.json')).catch(() => null)
+    const index = hasIndex === null ? null : await readModelsIndex(folder)
     for (const name of await modelNames(folder)) {
       const { manifest } = await readModel(join(folder, name))
-      const inUse = index[manifest.task] === name
+      const inUse = index?.[manifest.task] === name
       const { width, height } = manifest.input
       terminal.out(
         flag(values, 'json')
@@ -57,17 +59,18 @@ export const modelsVerifyCommand: Command = {
 Checks the sha256 of the weights, opens the network, compares its inputs and outputs with the manifest and its answer
 to a fixed picture with the recorded one. Exit code 1 where a model fails.
 
-${optionsHelp}
+${networkHelp}
+  --json                  JSON lines
 
 Example: sightline models verify`,
-  options,
+  options: { ...networkOptions, ...json },
   async run(values, positionals, terminal) {
     const folder = text(values, 'models') ?? bundledModels
     let failures = 0
     for (const name of positionals.length > 0 ? positionals : await modelNames(folder)) {
       let problem: string | null = null
       try {
-        await using _session = await openSession(await readModel(join(folder, name)))
+        await tryModel(await readModel(join(folder, name)), workersFor(values))
       } catch (error) {
         problem = describeError(error)
         failures += 1
@@ -80,10 +83,45 @@ Example: sightline models verify`,
   },
 }
 
-const oneWorker: WorkerOptions = { workers: 1, threadsPerWorker: 1 }
+export const modelsUseCommand: Command = {
+  name: 'models use',
+  summary: 'put models in use',
+  help: `Usage: sightline models use NAME… [OPTIONS]
 
-function openSession({ manifest, path }: Model): Promise<AsyncDisposable> {
-  if (manifest.task === 'embedder') return openEmbedderSession({ manifest, path }, oneWorker)
-  const crop = { width: 224, height: 224 }
-  return openDetectorSession({ manifest, path }, { wholeFrame: 'never', crop }, oneWorker)
+A detector, an embedder, or one of each; the other stays what it was. A model that does not answer its canary is
+refused. A gallery is searched only with the embedder that it was built with: after another embedder build it anew.
+
+${optionsHelp}
+
+Example: sightline models use pp-shituv2-mainbody pp-shituv2-general`,
+  options: { ...modelOptions, ...json },
+  async run(values, positionals, terminal) {
+    if (positionals.length === 0) throw usageError('which models? sightline models use NAME…')
+    const folder = text(values, 'models') ?? bundledModels
+    await using _lock = await lockModels(folder, terminal)
+    const index = await useModels(folder, positionals)
+    terminal.out(flag(values, 'json') ? JSON.stringify(index) : `in use: ${index['detector']}, ${index['embedder']}`)
+    return 0
+  },
+}
+
+export const modelsRemoveCommand: Command = {
+  name: 'models remove',
+  summary: 'remove a model that is not in use',
+  help: `Usage: sightline models remove NAME… [OPTIONS]
+
+${optionsHelp}
+
+Example: sightline models remove my-yolo`,
+  options: { ...modelOptions, ...json },
+  async run(values, positionals, terminal) {
+    if (positionals.length === 0) throw usageError('which model? sightline models remove NAME')
+    const folder = text(values, 'models') ?? bundledModels
+    await using _lock = await lockModels(folder, terminal)
+    for (const name of positionals) {
+      await removeModel(folder, name)
+      terminal.out(flag(values, 'json') ? JSON.stringify({ name, removed: true }) : `${name}: removed`)
+    }
+    return 0
+  },
 }

@@ -27,9 +27,12 @@ export const inputContractSchema = z.object({
   maxBatch: z.literal(1).optional(),
 })
 
+/** Names the model's folder too. */
+export const modelNameSchema = z.string().regex(/^[a-z0-9][a-z0-9._-]*$/)
+
 const common = {
   schema: z.literal(1),
-  name: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/),
+  name: modelNameSchema,
   file: z.string(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   bytes: z.int().positive(),

@@ -1,0 +1,137 @@
+/** `sightline models pull` and `add`: brings networks into a models folder, complete and tried, or not at all. */
+import { bundledModels } from '@sightline/shared/inference/models-folder.ts'
+import { type Command, flag, requiredText, type Terminal, text, texts, usageError, type Values } from '../command.ts'
+import { addModels } from '../models/add.ts'
+import { cataloguePair } from '../models/catalogue.ts'
+import { openConverter } from '../models/converter.ts'
+import { lockFolder } from '../models/folder-lock.ts'
+import { pullModels } from '../models/pull.ts'
+import { useModels } from '../models/register.ts'
+import { verificationTable } from '../models/verification.ts'
+import { modelHelp, modelOptions } from '../recognition-flags.ts'
+
+export const modelsPullCommand: Command = {
+  name: 'models pull',
+  summary: 'download, convert and verify a published pair of models',
+  help: `Usage: sightline models pull pp-shituv2 [OPTIONS]
+
+Downloads the archives (an interrupted download goes on where it was), converts them to ONNX with Paddle's own tool,
+holds the result against the original, and registers the pair in the models folder: both models, or none. The sha256
+of each archive is recorded when it is first used and checked ever after. What is there already is only checked.
+
+  --to DIR                models folder (default: the one that comes with Sightline)
+  --url-base URL          get URL/ARCHIVE instead (default: SIGHTLINE_MODELS_MIRROR, or the publisher's addresses)
+  --file ARCHIVE          an archive that is on this machine already, under its own name; may be repeated
+  --python PATH           Python with the packages of convert/requirements.txt (default: SIGHTLINE_CONVERT_PYTHON, or an
+                          environment that is made in .cache/convert)
+  --use                   put the pair in use
+  --json                  the result as one JSON line
+
+Example: sightline models pull pp-shituv2 --to my-models --use`,
+  options: {
+    to: { type: 'string' },
+    'url-base': { type: 'string' },
+    file: { type: 'string', multiple: true },
+    python: { type: 'string' },
+    use: { type: 'boolean' },
+    json: { type: 'boolean' },
+  },
+
+  async run(values, positionals, terminal) {
+    const pair = cataloguePair(positionals[0])
+    if (positionals.length > 1) throw usageError(`one pair at a time, not ${positionals.join(' ')}`)
+    const models = text(values, 'to') ?? bundledModels
+    const isJson = flag(values, 'json')
+    await using _lock = await lockModels(models, terminal)
+    const pulled = await pullModels({
+      pair,
+      models,
+      urlBase: text(values, 'url-base') ?? (terminal.env['SIGHTLINE_MODELS_MIRROR'] || undefined),
+      files: texts(values, 'file'),
+      openConverter: () =>
+        openConverter({ python: text(values, 'python'), env: terminal.env, stop: terminal.stop, tell: terminal.err }),
+      terminal,
+      now: () => new Date(),
+      onVerified(rows) {
+        for (const line of verificationTable(rows)) terminal.err(line)
+      },
+    })
+    return await end(models, pulled.names, pulled.isNew ? 'registered' : 'there already', isJson, values, terminal)
+  },
+}
+
+export const modelsAddCommand: Command = {
+  name: 'models add',
+  summary: 'add networks of your own: ONNX files with their input contract',
+  help: `Usage: sightline models add --manifest FILE [--detector FILE.onnx] [--embedder FILE.onnx] [OPTIONS]
+
+The manifest is JSON with a part "detector", "embedder" or both:
+
+  {"detector": {"name": "my-yolo",
+     "input": {"name": "images", "width": 640, "height": 640, "layout": "NCHW", "colorOrder": "RGB",
+               "interpolation": "linear", "scale": 0.00392156862745098, "mean": [0, 0, 0], "std": [1, 1, 1]},
+     "output": {"kind": "yolo", "name": "output0", "classes": 80}, "defaults": {"scoreThreshold": 0.25}},
+   "embedder": {"name": "my-clip", "input": {…},
+     "output": {"kind": "embedding", "name": "image_embeds", "dimension": 768, "normalized": true},
+     "defaults": {"scoreThreshold": 0.7}}}
+
+A picture is resized to width x height without keeping its aspect ratio, interpolation linear or cubic without
+antialiasing, and fed as (x * scale - mean) / std in float32, layout NCHW or NHWC; "maxBatch": 1 where the graph takes
+one picture a run. Outputs of detectors:
+
+  picodet  "heads": one output a stride, [N, 1 + 4 * bins, H / stride, W / stride]; "strides", "bins"
+  boxes    suppressed in the graph: "boxes" [N, K, 4] (x1 y1 x2 y2) and "scores" [N, K]; or "boxes" [N, K, 6] and
+           "row", "x1 y1 x2 y2 score class" or "class score x1 y1 x2 y2"; "units": pixels of the input, or fraction
+  yolo     "name" [N, 4 + classes, A], centre x, centre y, width, height in pixels of the input, then the scores
+
+A graph that is not what the manifest says is refused with the reason. What it answers to a fixed picture is recorded
+and checked at each start.
+
+  --manifest FILE         as above; "licence" and "provenance" are kept
+  --detector FILE         its ONNX file
+  --embedder FILE         its ONNX file
+  --use                   put them in use
+  --json                  the result as one JSON line
+${modelHelp}
+
+Example: sightline models add --manifest my-models.json --detector yolo.onnx --embedder clip.onnx --use`,
+  options: {
+    ...modelOptions,
+    manifest: { type: 'string' },
+    detector: { type: 'string' },
+    embedder: { type: 'string' },
+    use: { type: 'boolean' },
+    json: { type: 'boolean' },
+  },
+
+  async run(values, _positionals, terminal) {
+    const models = text(values, 'models') ?? bundledModels
+    const manifest = requiredText(values, 'manifest')
+    await using _lock = await lockModels(models, terminal)
+    const [detector, embedder] = [text(values, 'detector'), text(values, 'embedder')]
+    const names = await addModels({ models, manifest, detector, embedder })
+    return await end(models, names, 'registered', flag(values, 'json'), values, terminal)
+  },
+}
+
+/** Holds the models folder; whoever waits is told so. */
+export const lockModels = (models: string, { stop, err }: Terminal): Promise<AsyncDisposable> =>
+  lockFolder(models, { stop, onWait: () => err(`waiting for another one who writes to ${models}`) })
+
+async function end(
+  models: string,
+  names: readonly string[],
+  state: string,
+  isJson: boolean,
+  values: Values,
+  terminal: Terminal,
+): Promise<number> {
+  const inUse = flag(values, 'use')
+  if (inUse) await useModels(models, names)
+  if (isJson) terminal.out(JSON.stringify({ models, names, state, inUse }))
+  else {
+    for (const name of names) terminal.out(`${name}: ${state}${inUse ? ', in use' : ''}`)
+    if (!inUse) terminal.out(`Put them in use with: sightline models use ${names.join(' ')} --models ${models}`)
+  }
+  return 0
+}

@@ -1,0 +1,20 @@
+/** Opens a model's network once: its contract and its canary are checked. */
+import { openDetectorSession } from '@sightline/detector/session.ts'
+import { openEmbedderSession } from '@sightline/embedder/session.ts'
+import type { Model } from '@sightline/shared/inference/model-manifest.ts'
+import type { WorkerOptions } from '@sightline/shared/inference/workers.ts'
+
+const oneWorker: WorkerOptions = { workers: 1, threadsPerWorker: 1 }
+
+/** Throws MODEL_CORRUPT, MODEL_CONTRACT or MODEL_CANARY with the reason. */
+export async function tryModel(
+  { manifest, path }: Model,
+  execution: Pick<WorkerOptions, 'executionProviders' | 'executionFallback'> = {},
+): Promise<void> {
+  const workers = { ...oneWorker, ...execution }
+  const crop = { width: 224, height: 224 }
+  await using _session =
+    manifest.task === 'embedder'
+      ? await openEmbedderSession({ manifest, path }, workers)
+      : await openDetectorSession({ manifest, path }, { wholeFrame: 'never', crop }, workers)
+}

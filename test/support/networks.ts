@@ -1,0 +1,103 @@
+/** Small networks of every kind, as ONNX files: their detectors always answer the given boxes, their embedders tell colours apart. */
+import { noise } from './noise.ts'
+import { type OnnxConstant, type OnnxNode, type OnnxValue, onnxFile } from './onnx-file.ts'
+
+type Axis = number | string
+
+/** Values of the float32 kind in -1 … 1, alike for equal seeds. */
+const weights = (count: number, seed: number): Float32Array =>
+  Float32Array.from(noise(count, seed), (byte) => (byte - 127.5) / 127.5)
+
+const constant = (name: string, dims: readonly number[], values: readonly number[] | Float32Array): OnnxConstant => ({
+  name,
+  dims,
+  data: Float32Array.from(values),
+})
+
+const imageOf = (size: number, batch: Axis = 'N', layout: 'NCHW' | 'NHWC' = 'NCHW'): OnnxValue => ({
+  name: 'image',
+  shape: layout === 'NCHW' ? [batch, 3, size, size] : [batch, size, size, 3],
+})
+
+/** Mean colours of a 4 x 4 grid, projected by a seeded matrix. */
+export function embedderFile({ size = 32, dimension = 768, batch = 'N' as Axis, seed = 1, rank = 2 } = {}): Buffer {
+  const shape: Axis[] = rank === 2 ? [batch, dimension] : [batch, 7, dimension]
+  return onnxFile({
+    input: imageOf(size, batch),
+    outputs: [{ name: 'vector', shape }],
+    nodes: [
+      {
+        op: 'AveragePool',
+        inputs: ['image'],
+        outputs: ['grid'],
+        attributes: { kernel_shape: [size / 4, size / 4], strides: [size / 4, size / 4] },
+      },
+      { op: 'Flatten', inputs: ['grid'], outputs: ['colours'] },
+      { op: 'MatMul', inputs: ['colours', 'matrix'], outputs: ['vector'] },
+    ],
+    constants: [constant('matrix', [48, dimension], weights(48 * dimension, seed))],
+  })
+}
+
+/** Outputs that are always the same: [1, …dims] of `values` for each picture, or without N where `isUnbatched`. */
+export function fixedAnswers(
+  answers: readonly { readonly name: string; readonly dims: readonly number[]; readonly values: readonly number[] }[],
+  { size = 32, batch = 'N' as Axis, layout = 'NCHW' as 'NCHW' | 'NHWC', isUnbatched = false } = {},
+): Buffer {
+  const nodes: OnnxNode[] = []
+  const constants: OnnxConstant[] = [constant('nothing', [], [0])]
+  for (const { name, dims, values } of answers) {
+    // A number a picture, made zero, carries N; adding the answer spreads it over the pictures.
+    const axes = isUnbatched ? [0, 1, 2, 3] : [1, 2, 3]
+    nodes.push(
+      { op: 'ReduceMean', inputs: ['image'], outputs: [`${name}_mean`], attributes: { axes, keepdims: 0 } },
+      { op: 'Mul', inputs: [`${name}_mean`, 'nothing'], outputs: [`${name}_zero`] },
+    )
+    if (isUnbatched) nodes.push({ op: 'Add', inputs: [`${name}_zero`, `${name}_values`], outputs: [name] })
+    else {
+      const shape: OnnxConstant = {
+        name: `${name}_shape`,
+        dims: [dims.length + 1],
+        data: [-1n, ...dims.map(() => 1n)],
+      }
+      constants.push(shape)
+      nodes.push(
+        { op: 'Reshape', inputs: [`${name}_zero`, `${name}_shape`], outputs: [`${name}_start`] },
+        { op: 'Add', inputs: [`${name}_start`, `${name}_values`], outputs: [name] },
+      )
+    }
+    constants.push(constant(`${name}_values`, isUnbatched ? dims : [1, ...dims], values))
+  }
+  return onnxFile({
+    input: imageOf(size, batch, layout),
+    outputs: answers.map(({ name, dims }) => ({
+      name,
+      shape: isUnbatched ? ['K', ...dims.slice(1)] : [batch, ...dims],
+    })),
+    nodes,
+    constants,
+  })
+}
+
+/** PicoDet heads of 1 class and 8 bins: a seeded 1 x 1 convolution of each cell's mean colour. */
+export function picodetFile(size: number, heads: readonly string[], strides: readonly number[], seed = 1): Buffer {
+  const nodes = heads.flatMap((head, level): OnnxNode[] => {
+    const stride = strides[level]!
+    return [
+      {
+        op: 'AveragePool',
+        inputs: ['image'],
+        outputs: [`${head}_cells`],
+        attributes: { kernel_shape: [stride, stride], strides: [stride, stride] },
+      },
+      { op: 'Conv', inputs: [`${head}_cells`, 'weights', 'bias'], outputs: [head] },
+    ]
+  })
+  const bias = Float32Array.from({ length: 33 }, (_, channel) => (channel === 0 ? -2 : 0))
+  return onnxFile({
+    input: imageOf(size),
+    outputs: heads.map((name, level) => ({ name, shape: ['N', 33, size / strides[level]!, size / strides[level]!] })),
+    nodes,
+    constants: [constant('weights', [33, 3, 1, 1], weights(99, seed)), constant('bias', [33], bias)],
+  })
+}
