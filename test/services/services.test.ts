@@ -84,7 +84,7 @@ describe.skipIf(kafka === undefined)('three services on Kafka', { timeout: 120_0
     })
   })
 
-  test('share the frames of several instances, and lose none when instances come and go', async () => {
+  test('share the frames of two and three instances, and lose none when instances come and go', async () => {
     const deployment = await deploy({ SIGHTLINE_SESSION_TIMEOUT_SECONDS: '2' })
     const first = await deployment.startAll()
     const feed = async (count: number): Promise<void> => {
@@ -92,14 +92,16 @@ describe.skipIf(kafka === undefined)('three services on Kafka', { timeout: 120_0
         await deployment.publish(await Promise.all(cameras.map((camera) => frameOf(camera, number))))
       }
     }
-    const more = (['detector', 'embedder', 'matcher'] as const).map((name) => deployment.start(name))
+    const start = () =>
+      Promise.all((['detector', 'embedder', 'matcher'] as const).map((name) => deployment.start(name)))
+    const more = Promise.all([start(), start()])
     await feed(10)
-    const second = await Promise.all(more)
-    await Promise.all(second.map(({ ready }) => ready))
+    const [second, third] = await more
+    await Promise.all([...second, ...third].map(({ ready }) => ready))
     await feed(10)
     expect(await first.detector.child.stop()).toBe(0)
     await feed(10)
-    expect(await Promise.all(second.slice(1).map(({ child }) => child.stop()))).toEqual([0, 0])
+    expect(await Promise.all([...second.slice(1), ...third].map(({ child }) => child.stop()))).toEqual([0, 0, 0, 0, 0])
     await feed(5)
     const { published, events, doubles, missing } = await deployment.ends()
     expect({ published, events, doubles, missing }).toEqual({ published: 140, events: 140, doubles: 0, missing: 0 })
