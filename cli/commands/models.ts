@@ -1,7 +1,7 @@
 /** `sightline models list`, `verify`, `use` and `remove`: which models there are, which are used, and whether each is right. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readModel } from '@sightline/shared/inference/model-manifest.ts'
+import { type ModelManifest, readModel } from '@sightline/shared/inference/model-manifest.ts'
 import { bundledModels, modelNames, readModelsIndex } from '@sightline/shared/inference/models-folder.ts'
 import { describeError } from '@sightline/shared/service/errors.ts'
 import { type Command, flag, text, usageError } from '../command.ts'
@@ -20,6 +20,8 @@ export const modelsListCommand: Command = {
   summary: 'show the models and which ones are in use',
   help: `Usage: sightline models list [OPTIONS]
 
+A * marks the models in use, a ! one that is damaged, with the reason; then the exit code is 1.
+
 ${optionsHelp}
 
 Example: sightline models list`,
@@ -29,26 +31,29 @@ Example: sightline models list`,
     // A folder in which none was put in use yet has no index.
     const hasIndex = await stat(join(folder, 'index.json')).catch(() => null)
     const index = hasIndex === null ? null : await readModelsIndex(folder)
+    let failures = 0
     for (const name of await modelNames(folder)) {
-      const { manifest } = await readModel(join(folder, name))
-      const inUse = index?.[manifest.task] === name
-      const { width, height } = manifest.input
-      terminal.out(
-        flag(values, 'json')
-          ? JSON.stringify({
-              name,
-              task: manifest.task,
-              inUse,
-              width,
-              height,
-              bytes: manifest.bytes,
-              sha256: manifest.sha256,
-            })
-          : `${inUse ? '*' : ' '} ${name}  ${manifest.task}  ${width}x${height}  ${(manifest.bytes / 1e6).toFixed(1)} MB  ${manifest.sha256.slice(0, 12)}`,
-      )
+      try {
+        const { manifest } = await readModel(join(folder, name))
+        const inUse = index?.[manifest.task] === name
+        terminal.out(flag(values, 'json') ? factsOf(manifest, inUse) : lineOf(manifest, inUse))
+      } catch (error) {
+        const problem = describeError(error)
+        failures += 1
+        terminal.out(flag(values, 'json') ? JSON.stringify({ name, problem }) : `! ${name}  ${problem}`)
+      }
     }
-    return 0
+    return failures === 0 ? 0 : 1
   },
+}
+
+function factsOf({ name, task, input: { width, height }, bytes, sha256 }: ModelManifest, inUse: boolean): string {
+  return JSON.stringify({ name, task, inUse, width, height, bytes, sha256 })
+}
+
+function lineOf({ name, task, input, bytes, sha256 }: ModelManifest, inUse: boolean): string {
+  const size = `${input.width}x${input.height}  ${(bytes / 1e6).toFixed(1)} MB`
+  return `${inUse ? '*' : ' '} ${name}  ${task}  ${size}  ${sha256.slice(0, 12)}`
 }
 
 export const modelsVerifyCommand: Command = {

@@ -20,11 +20,10 @@ const imageOf = (size: number, batch: Axis = 'N', layout: 'NCHW' | 'NHWC' = 'NCH
 })
 
 /** Mean colours of a 4 x 4 grid, projected by a seeded matrix. */
-export function embedderFile({ size = 32, dimension = 768, batch = 'N' as Axis, seed = 1, rank = 2 } = {}): Buffer {
-  const shape: Axis[] = rank === 2 ? [batch, dimension] : [batch, 7, dimension]
+export function embedderFile({ size = 32, dimension = 768, batch = 'N' as Axis, seed = 1 } = {}): Buffer {
   return onnxFile({
     input: imageOf(size, batch),
-    outputs: [{ name: 'vector', shape }],
+    outputs: [{ name: 'vector', shape: [batch, dimension] }],
     nodes: [
       {
         op: 'AveragePool',
