@@ -1,10 +1,14 @@
 /** Where a network runs: what was asked for, an error, or a fall-back that is told; never anything else silently. */
-import { describe, expect, test } from 'vitest'
-import { openEmbedderSession } from '../../services/embedder/session.ts'
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { openEmbedderSession, recordEmbedderCanary } from '../../services/embedder/session.ts'
 import { executionCheck, openOnProviders } from '../../shared/inference/execution-providers.ts'
-import { bundledModels, readEmbedder } from '../../shared/inference/models-folder.ts'
+import type { EmbedderManifest, Model } from '../../shared/inference/model-manifest.ts'
 import { Health } from '../../shared/service/health.ts'
 import { Metrics } from '../../shared/service/metrics.ts'
+import { embedderFile } from '../support/networks.ts'
 
 /** A runtime on a machine where only some of what it was built with works; a session is its providers. */
 function machine(names: readonly string[], working: readonly string[], isGraphGood = true) {
@@ -72,18 +76,63 @@ describe('a network', () => {
 
 describe('the runtime of this machine', () => {
   const workers = { workers: 1, threadsPerWorker: 1 }
+  let model: Model<EmbedderManifest>
+
+  beforeAll(async () => {
+    const path = join(await mkdtemp(join(tmpdir(), 'sightline-')), 'model.onnx')
+    await writeFile(path, embedderFile({ dimension: 64 }))
+    const [input, output] = [
+      {
+        name: 'image',
+        width: 32,
+        height: 32,
+        layout: 'NCHW',
+        colorOrder: 'RGB',
+        interpolation: 'linear',
+        scale: 1 / 255,
+        mean: [0, 0, 0],
+        std: [1, 1, 1],
+      } satisfies EmbedderManifest['input'],
+      { kind: 'embedding', name: 'vector', dimension: 64, normalized: false } as const,
+    ]
+    const canary = await recordEmbedderCanary(path, { input, output })
+    const manifest: EmbedderManifest = {
+      schema: 1,
+      name: 'colours',
+      task: 'embedder',
+      file: 'model.onnx',
+      sha256: '0'.repeat(64),
+      bytes: 1,
+      input,
+      output,
+      canary,
+      licence: 'none',
+      provenance: {},
+      defaults: { scoreThreshold: 0.5 },
+    }
+    model = { manifest, path }
+  })
 
   // Asked for together with cpu, onnxruntime drops a name that it does not know.
   test.each([[['openvino', 'cpu']], [['no-such-thing']]])('refuses %s at the start', async (executionProviders) => {
-    const model = await readEmbedder(bundledModels)
     await expect(openEmbedderSession(model, { ...workers, executionProviders })).rejects.toMatchObject({
       code: 'EXECUTION_PROVIDER',
       message: expect.stringContaining(`onnxruntime has no ${executionProviders[0]} here`),
     })
   })
 
+  test('runs on cuda or refuses it, but never runs on something else', async () => {
+    const ended = await openEmbedderSession(model, { ...workers, executionProviders: ['cuda'] }).then(
+      async (session) => {
+        await session[Symbol.asyncDispose]()
+        return session.execution.providers.join()
+      },
+      (error: { code: string }) => error.code,
+    )
+    expect(['cuda', 'EXECUTION_PROVIDER']).toContain(ended)
+  })
+
   test('falls back visibly: in the readiness, which stays, and in the metrics', async () => {
-    const model = await readEmbedder(bundledModels)
     const options = { ...workers, executionProviders: ['no-such-thing'], executionFallback: true }
     await using session = await openEmbedderSession(model, options)
     const health = new Health()
@@ -104,7 +153,7 @@ describe('the runtime of this machine', () => {
   })
 
   test('is the CPU where nothing else is asked for, and all is well', async () => {
-    await using session = await openEmbedderSession(await readEmbedder(bundledModels), workers)
+    await using session = await openEmbedderSession(model, workers)
     expect(session.execution).toEqual({ providers: ['cpu'], problem: null })
   })
 })
