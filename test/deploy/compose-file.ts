@@ -7,13 +7,18 @@ export const root = join(import.meta.dirname, '..', '..')
 
 export interface ComposeService {
   readonly image: string
-  readonly build?: { readonly context: string; readonly dockerfile: string; readonly args?: Record<string, string> }
+  readonly build?: {
+    readonly context: string
+    readonly dockerfile: string
+    readonly target?: string
+    readonly args?: Record<string, string>
+  }
   readonly command?: readonly string[]
   readonly environment?: Readonly<Record<string, string | number | boolean | null>>
   readonly profiles?: readonly string[]
   readonly ports?: readonly string[]
   readonly volumes?: readonly string[]
-  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string; readonly required?: boolean }>>
   readonly healthcheck?: { readonly test?: readonly string[]; readonly disable?: boolean }
   readonly restart?: string
   readonly read_only?: boolean

@@ -75,7 +75,8 @@ export class ComposeUp implements AsyncDisposable {
 
   async #start(name: string): Promise<Running> {
     const service = this.file.services[name]!
-    for (const [needed, { condition }] of Object.entries(service.depends_on ?? {})) {
+    for (const [needed, { condition, required = true }] of Object.entries(service.depends_on ?? {})) {
+      if (!required) continue // It stands under a profile that is not asked for.
       const { child } = await this.up(needed)
       const code = condition === 'service_completed_successfully' ? await child.exited : 0
       if (code !== 0) throw new Error(`${needed} ended with ${code}:\n${child.output()}`)

