@@ -1,0 +1,1 @@
+"""Conversion of Paddle inference models to the ONNX models that Sightline runs."""
