@@ -42,6 +42,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     unknown = commands.add_parser("open-set", help="choose the similarity threshold on the held-out labels")
     unknown.add_argument("model", type=Path)
     unknown.add_argument("--plot", type=Path, help="PNG to draw")
+    unknown.add_argument("--datasets", nargs="+", metavar="NAME", help="only these: what is asked of a gallery, not of a classifier")
     unknown.add_argument("--record", action="store_true", help="write threshold and figures into the manifest")
     list_arguments(unknown)
     unknown.set_defaults(command=_open_set)
@@ -51,7 +52,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     list_arguments(smaller)
     smaller.set_defaults(command=_quantize)
 
-    plain = commands.add_parser("baseline", help="write frozen EfficientNet-Lite0 (GeM pooling) as a model folder to compare with")
+    plain = commands.add_parser("baseline", help="write frozen EfficientNet-Lite0 as a model folder to compare with")
     plain.add_argument("--to", type=Path, required=True, help="a folder outside the shipped models")
     plain.add_argument("--size", type=int, default=224)
     plain.set_defaults(command=_baseline)
@@ -72,14 +73,21 @@ def _evaluate(options: argparse.Namespace) -> None:
     results = validate(validation_set(split_by_label(listed_pictures(options))[1], 8, 100), model, model.size)
     _print_table(results)
     clean = [one for one, _ in results.values()]
-    means = {"recall@1": fmean(r.recall1 for r in clean), "recall@5": fmean(r.recall5 for r in clean), "mAP": fmean(r.map for r in clean)}
+    recall1, recall5, average = (fmean(values) for values in zip(*((r.recall1, r.recall5, r.map) for r in clean), strict=True))
+    means = {"recall@1": recall1, "recall@5": recall5, "mAP": average}
     _record(options, means, f"--list {options.list.name} --root PICTURES")
 
 
 def _record(options: argparse.Namespace, metrics: dict[str, float], asked: str) -> None:
     if options.record:
-        command = f"python -m sightline_training evaluate ../models/{options.model.resolve().name} {asked}"
-        add_metrics(options.model, {f"{options.record} {name}": value for name, value in metrics.items()}, command)
+        named = {f"{options.record} {name}": value for name, value in metrics.items()}
+        add_metrics(options.model, named, _command("evaluate", options, asked))
+
+
+def _command(verb: str, options: argparse.Namespace, asked: str | None = None) -> str:
+    """The line for the manifest that repeats a measurement, without this machine's folders."""
+    asked = asked or f"--list {options.list.name} --root PICTURES"
+    return f"python -m sightline_training {verb} ../models/{options.model.resolve().name} {asked}"
 
 
 def _print_table(results: dict[str, tuple[Retrieval, Retrieval]]) -> None:
@@ -89,8 +97,9 @@ def _print_table(results: dict[str, tuple[Retrieval, Retrieval]]) -> None:
             f"{dataset:18} {clean.queries:7} {clean.recall1:9.3f} {clean.recall5:9.3f} {clean.map:6.3f}"
             f"           {camera.recall1:9.3f} {camera.map:6.3f}"
         )
-    columns = [fmean(values) for values in zip(*((a.recall1, a.recall5, a.map, b.recall1, b.map) for a, b in results.values()), strict=True)]
-    print(f"{'mean':18} {'':7} {columns[0]:9.3f} {columns[1]:9.3f} {columns[2]:6.3f}           {columns[3]:9.3f} {columns[4]:6.3f}")
+    rows = [(a.recall1, a.recall5, a.map, b.recall1, b.map) for a, b in results.values()]
+    mean = [fmean(column) for column in zip(*rows, strict=True)]
+    print(f"{'mean':18} {'':7} {mean[0]:9.3f} {mean[1]:9.3f} {mean[2]:6.3f}           {mean[3]:9.3f} {mean[4]:6.3f}")
     print(f"score (mean of the clean and the camera mAP over datasets): {score(results):.4f}")
 
 
@@ -100,6 +109,8 @@ def _labels(pictures: Sequence[Picture]) -> np.ndarray:
 
 def _open_set(options: argparse.Namespace) -> None:
     held_out = split_by_label(listed_pictures(options))[1]
+    if options.datasets:
+        held_out = [picture for picture in held_out if picture.dataset in options.datasets]
     curve = open_set_curve(split_open_set(held_out), DeployedEmbedder(options.model).embed)
     chosen = curve.choose()
     for index in sorted({chosen, *range(0, len(curve.thresholds), 10)}):
@@ -111,17 +122,19 @@ def _open_set(options: argparse.Namespace) -> None:
     if options.plot:
         plot(curve, chosen, options.plot)
     if options.record:
-        command = f"python -m sightline_training open-set ../models/{options.model.resolve().name} --list {options.list.name} --root PICTURES"
         figures = {"open-set false names": curve.false_names[chosen], "open-set right names kept": curve.kept[chosen]}
         threshold = round(float(curve.thresholds[chosen]), 3)
-        add_metrics(options.model, {name: float(value) for name, value in figures.items()}, command, threshold)
+        recorded = {name: float(value) for name, value in figures.items()}
+        asked = f"--list {options.list.name} --root PICTURES"
+        asked += f" --datasets {' '.join(options.datasets)}" if options.datasets else ""
+        add_metrics(options.model, recorded, _command("open-set", options, asked), threshold)
 
 
 def _quantize(options: argparse.Namespace) -> None:
     learned, held_out = split_by_label(listed_pictures(options))
     model = DeployedEmbedder(options.model)
     sample = random.Random(0).sample(learned, min(CALIBRATION_PICTURES, len(learned)))
-    command = f"python -m sightline_training quantize ../models/{options.model.resolve().name} --list {options.list.name} --root PICTURES"
+    command = _command("quantize", options)
 
     def canary(path: Path) -> dict[str, Any]:
         vector = l2_normalized(run_onnx(path, normalized(canary_pattern(model.size, model.size)[None])))[0]
