@@ -7,6 +7,7 @@ import type { TestProject } from 'vitest/node'
 import { type KafkaBroker, startKafkaBroker } from './kafka-broker.ts'
 import { kcatMissing, pythonClient } from './kafka-clients.ts'
 import { kafkaJars, kafkaMissing } from './kafka-jars.ts'
+import { findPaddle } from './paddle.ts'
 import { qdrantMissing, startQdrantServer } from './qdrant-server.ts'
 import { installRedis, redisMissing, startRedisServer } from './redis-server.ts'
 import type { ServiceAnswer, ServiceName, ServiceRequest, Services } from './services.ts'
@@ -89,6 +90,10 @@ async function provide(
         missing: `no Python with the client of examples/python: ${String(error).split('\n')[0]}`,
       }),
     )
+  }
+  if (name === 'paddle') {
+    const paddle = await findPaddle()
+    return 'missing' in paddle ? paddle : found(paddle)
   }
   if (name === 'qdrant' && qdrantUrl !== undefined) return found({ url: qdrantUrl, isEngine: false })
   if (name === 'qdrant' || name === 'qdrant-process') {

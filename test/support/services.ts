@@ -9,6 +9,7 @@
  */
 import { relative } from 'node:path'
 import { expect, inject } from 'vitest'
+import type { Paddle } from './paddle.ts'
 
 export interface Services {
   readonly kafka: { readonly brokers: readonly string[] }
@@ -26,6 +27,8 @@ export interface Services {
   /** Plain Kafka clients, for the examples. */
   readonly kcat: Record<string, never>
   readonly python: { readonly interpreter: string }
+  /** Paddle's converter, and the programs of the published networks. */
+  readonly paddle: Paddle
 }
 
 export type ServiceName = keyof Services

@@ -1,0 +1,32 @@
+/** What a test of the conversion needs: a Python with convert/requirements.txt, and the published networks' programs. */
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+
+export const convertScript = join(root, 'convert', 'convert.py')
+
+export interface Paddle {
+  readonly python: string
+  /** Folder of the two folders with `inference.pdmodel`; their weights are made from a seed. */
+  readonly graphs: string
+}
+
+/** The environment that `sightline models pull` makes will do, too. */
+export async function findPaddle(env: NodeJS.ProcessEnv = process.env): Promise<Paddle | { readonly missing: string }> {
+  const python = env['SIGHTLINE_CONVERT_PYTHON'] ?? join(root, '.cache', 'convert', 'bin', 'python')
+  const graphs = env['SIGHTLINE_PADDLE_GRAPHS'] ?? ''
+  if (!existsSync(graphs))
+    return { missing: "SIGHTLINE_PADDLE_GRAPHS does not name the folder of the networks' programs" }
+  try {
+    await promisify(execFile)(python, [convertScript, 'check'])
+  } catch (error) {
+    return {
+      missing: `no Python with convert/requirements.txt (SIGHTLINE_CONVERT_PYTHON): ${String(error).split('\n')[0]}`,
+    }
+  }
+  return { python, graphs }
+}
