@@ -1,5 +1,6 @@
 /** The fronts of packages: one way to lay out brand, name and motif for each layout. */
-import { barcode, type Draw, motif, smallPrint, word } from './label-parts.ts'
+import { capHeight } from '../draw/lettering.ts'
+import { type Draw, motif, smallPrint, word } from './label-parts.ts'
 import type { Layout } from './products.ts'
 
 export const layouts: Readonly<Record<Layout, Draw>> = {

@@ -1,5 +1,5 @@
 /** What labels are made of: lettering, motifs, small print and barcodes as SVG shapes, without fonts and without chance. */
-import { capHeight, letter, type Weight } from '../draw/lettering.ts'
+import { letter, type Weight } from '../draw/lettering.ts'
 import { motifs } from './motifs.ts'
 import type { Design } from './products.ts'
 
