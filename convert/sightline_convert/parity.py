@@ -8,6 +8,7 @@ import numpy as np
 
 from .conversion import find, prune
 from .decode import decode
+from .errors import ConversionError
 from .pictures import canary_pattern, made_scenes, read_pictures, to_input
 from .program import Network
 from .running import Run, open_onnx, open_paddle
@@ -48,6 +49,8 @@ def canary(kind: str, folder: Path) -> "dict[str, list[float]]":
     with tempfile.TemporaryDirectory() as work:
         prune(network, folder, Path(work))
         answers = open_paddle(Path(work))(inputs)
+    if not all(np.isfinite(answer).all() for answer in answers):
+        raise ConversionError(f"{folder}: the original answers the canary with numbers that are not finite: its weights are damaged")
     if kind == "detector":
         means = [float(np.mean(1 / (1 + np.exp(-head[0, 0].astype(np.float64))))) for head in answers]
         return {"meanSigmoid": [round(mean, 6) for mean in means]}
