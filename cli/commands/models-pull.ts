@@ -1,5 +1,7 @@
 /** `sightline models pull` and `add`: brings networks into a models folder, complete and tried, or not at all. */
-import { bundledModels } from '@sightline/shared/inference/models-folder.ts'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { bundledModels, readModelsIndex } from '@sightline/shared/inference/models-folder.ts'
 import { type Command, flag, requiredText, type Terminal, text, texts, usageError, type Values } from '../command.ts'
 import { addModels } from '../models/add.ts'
 import { cataloguePair } from '../models/catalogue.ts'
@@ -126,8 +128,12 @@ async function end(
   values: Values,
   terminal: Terminal,
 ): Promise<number> {
-  const inUse = flag(values, 'use')
-  if (inUse) await useModels(models, names)
+  if (flag(values, 'use')) await useModels(models, names)
+  const used = await stat(join(models, 'index.json')).then(
+    () => readModelsIndex(models),
+    () => null,
+  )
+  const inUse = used !== null && names.every((name) => Object.values(used).includes(name))
   if (isJson) terminal.out(JSON.stringify({ models, names, state, inUse }))
   else {
     for (const name of names) terminal.out(`${name}: ${state}${inUse ? ', in use' : ''}`)

@@ -16,7 +16,7 @@ export interface ArchiveLimits {
 /** Many times what the two archives hold. */
 export const defaultArchiveLimits: ArchiveLimits = { entries: 64, bytes: 2 ** 30 }
 
-/** Throws MODEL_ARCHIVE with the entry and the reason, or FILE_UNREADABLE where the disk does not take it. */
+/** Throws MODEL_ARCHIVE with the entry and the reason, or FILE_UNWRITABLE where the disk does not take it. */
 export async function unpack(archive: string, to: string, limits = defaultArchiveLimits): Promise<void> {
   const refused = (why: string): SightlineError => new SightlineError('MODEL_ARCHIVE', `${archive}: ${why}`)
   const tar = extract()

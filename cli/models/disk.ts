@@ -15,5 +15,5 @@ export function diskError(cause: unknown, path: string): SightlineError | null {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
   const reason = reasons[code]
   if (reason === undefined) return null
-  return new SightlineError('FILE_UNREADABLE', `writing ${path}: ${reason}. Nothing was registered`, { cause })
+  return new SightlineError('FILE_UNWRITABLE', `writing ${path}: ${reason}. Nothing was registered`, { cause })
 }

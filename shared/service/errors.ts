@@ -29,6 +29,7 @@ export const errorCodes = [
   'BUS_NO_PROGRESS',
   'STATE_UNAVAILABLE',
   'FILE_UNREADABLE',
+  'FILE_UNWRITABLE',
   'CONFIG_INVALID',
   'USAGE',
   'TIMEOUT',

@@ -137,7 +137,7 @@ describe('there is no file, and the reason is told,', () => {
     // Writing there fails as on a full disk.
     await symlink('/dev/full', `${to}.partial`)
     await expect(fetchFrom(source)).rejects.toMatchObject({
-      code: 'FILE_UNREADABLE',
+      code: 'FILE_UNWRITABLE',
       message: expect.stringContaining('no space left on the disk'),
     })
     await expect(stat(to)).rejects.toThrow()

@@ -222,7 +222,7 @@ describe('nothing is registered, and the reason is told,', () => {
     await mkdir(join(models, '.downloads'), { recursive: true })
     // Writing there fails as on a full disk.
     await symlink('/dev/full', join(models, '.downloads', `${pair.detector.archive}.partial`))
-    await failing(server, 'FILE_UNREADABLE', /no space left on the disk\. Nothing was registered/)
+    await failing(server, 'FILE_UNWRITABLE', /no space left on the disk\. Nothing was registered/)
   })
 
   test('when the Python has not what the conversion needs, before anything is downloaded', async () => {
