@@ -4,10 +4,11 @@ import type { Bus, Handler, MessageLimit, Publication, SubscribeOptions, Subscri
 import { type BusLogger, silentLogger } from './bus-logger.ts'
 import { type KafkaAdmin, KafkaClients } from './kafka-client.ts'
 import { OffsetCommitter, TransactionalCommitter } from './kafka-committer.ts'
-import { kafkaError } from './kafka-errors.ts'
+import { isNoSuchGroup, kafkaError } from './kafka-errors.ts'
 import { type Compression, defaultKafkaTimes, type KafkaConnection, type KafkaTimes } from './kafka-options.ts'
 import { KafkaPublisher } from './kafka-publisher.ts'
 import { KafkaRouter } from './kafka-router.ts'
+import { topicSettled } from './kafka-settled.ts'
 import { KafkaSubscription } from './kafka-subscription.ts'
 import { findTopic, topicsMissing } from './kafka-topics.ts'
 import { defaultMessageLimit } from './message-size.ts'
@@ -98,6 +99,28 @@ export class KafkaBus implements Bus {
     const found = await Promise.all(names.map((name) => findTopic(admin, name)))
     const missing = names.filter((_, index) => found[index] === null)
     if (missing.length > 0) throw topicsMissing(missing)
+  }
+
+  /**
+   * Resolves when no message that is in the topic now is hidden by an open transaction, or when `stop` aborts. Some 20 s
+   * where a process was killed in the midst of one, at once elsewhere.
+   *
+   * @throws BUS_TOPIC_MISSING, BUS_UNAVAILABLE
+   */
+  async settled(topic: string, stop: AbortSignal): Promise<void> {
+    await this.assertTopics([topic])
+    await topicSettled(this.#clients, topic, this.#times.publishTimeoutMs, stop)
+  }
+
+  /** Removes a group that was made for one reading, once it is left; it would be listed, with a lag, for a week. */
+  async forgetGroup(group: string): Promise<void> {
+    const admin = await this.#getAdmin()
+    try {
+      await admin.deleteGroups([group])
+    } catch (error) {
+      // Without a commit there is nothing to remove; a group that could not be left in time goes by itself.
+      if (!isNoSuchGroup(error)) throw kafkaError(`removing group ${group}`, error)
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

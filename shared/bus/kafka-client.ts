@@ -16,6 +16,7 @@ import type {
   Producer,
   SASLOptions,
 } from 'kafkajs'
+import { SightlineError } from '../service/errors.ts'
 import { type BusLogger, silentLogger } from './bus-logger.ts'
 import { type AbortedTransaction, type FetchedRecord, withoutAborted } from './kafka-aborted.ts'
 import type { Compression, KafkaConnection, KafkaTimes } from './kafka-options.ts'
@@ -71,6 +72,21 @@ export class KafkaClients {
     return this.#kafka({ initialRetryTime: 50, maxRetryTime: 500, retries: 8 }).admin()
   }
 
+  /**
+   * An admin to whom a topic ends at its last message, also where that is of a transaction that is still open. kafkajs
+   * 2.2.4 asks as a `read_committed` reader and has no option for it: the cluster under the admin is made with the other
+   * isolation level (KIP-98's READ_UNCOMMITTED is 0).
+   */
+  uncommittedAdmin(): KafkaAdmin {
+    const kafka = this.#kafka({ initialRetryTime: 50, maxRetryTime: 500, retries: 8 })
+    const name = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === createClusterName)
+    if (name === undefined) throw new SightlineError('INTERNAL', `kafkajs has no ${createClusterName} any more`)
+    const inner = kafka as unknown as Record<symbol, (options: object) => unknown>
+    const createCluster = inner[name]!
+    inner[name] = (options) => createCluster({ ...options, isolationLevel: 0 })
+    return kafka.admin()
+  }
+
   consumer(groupId: string, maxBytesPerPartition: number): KafkaConsumer {
     const times = this.#times
     return this.#kafka(steadyRetry).consumer({
@@ -122,6 +138,8 @@ export class KafkaClients {
     })
   }
 }
+
+const createClusterName = 'private:Kafka:createCluster'
 
 /** All numbers of a retry are given: kafkajs takes its defaults from NODE_ENV. */
 const timing = { initialRetryTime: 5, factor: 0.2, multiplier: 2 }

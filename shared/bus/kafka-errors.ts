@@ -31,6 +31,12 @@ export const isConcurrent = (error: unknown): boolean => has(error, ['CONCURRENT
 
 export const isMissingTopic = (error: unknown): boolean => has(error, ['UNKNOWN_TOPIC_OR_PARTITION'])
 
+/** Of a request to delete one group: it is not there, or somebody is still in it. */
+export function isNoSuchGroup(error: unknown): boolean {
+  const { groups } = error as { groups?: readonly { error?: unknown }[] }
+  return groups?.every((group) => has(group.error, ['GROUP_ID_NOT_FOUND', 'NON_EMPTY_GROUP'])) ?? false
+}
+
 /** Refusals that no retry changes; everything else (connections, elections, fencing, time-outs) can heal. */
 const lasting = new Set([
   'TOPIC_AUTHORIZATION_FAILED',

@@ -1,0 +1,59 @@
+import { KafkaBus } from '@sightline/shared/bus/kafka-bus.ts'
+import { KafkaClients } from '@sightline/shared/bus/kafka-client.ts'
+import { defaultKafkaTimes } from '@sightline/shared/bus/kafka-options.ts'
+import { topicSettled } from '@sightline/shared/bus/kafka-settled.ts'
+import { describe, expect, it } from 'vitest'
+import { requireService } from '../support/services.ts'
+import { createTopic } from './kafka-setup.ts'
+
+const kafka = await requireService('kafka')
+const never = new AbortController().signal
+
+describe.skipIf(kafka === undefined)('a topic is settled', () => {
+  async function openTransaction(topic: string) {
+    const clients = new KafkaClients(kafka!, defaultKafkaTimes)
+    const producer = clients.transactionalProducer(`settled-${topic}`)
+    await producer.connect()
+    const transaction = await producer.transaction()
+    await transaction.send({ topic, messages: [{ partition: 1, value: 'open' }] })
+    return { clients, transaction, [Symbol.asyncDispose]: () => producer.disconnect() }
+  }
+
+  it('at once where no transaction is open', async () => {
+    const topic = await createTopic(kafka!)
+    await using bus = new KafkaBus(kafka!)
+    await bus.settled(topic, never)
+    await bus.publish([{ topic, key: 'a', value: Buffer.from('plain'), headers: {} }])
+    await bus.settled(topic, never)
+  })
+
+  it.each(['commit', 'abort'] as const)('when the transaction that was open has ended: %s', async (end) => {
+    const topic = await createTopic(kafka!)
+    await using open = await openTransaction(topic)
+    let isSettled = false
+    const settled = topicSettled(open.clients, topic, 20_000, never).then(() => {
+      isSettled = true
+    })
+    // Each refusal has looked at least once after the one above had begun to.
+    await expect(topicSettled(open.clients, topic, 0, never)).rejects.toMatchObject({ code: 'BUS_UNAVAILABLE' })
+    await expect(topicSettled(open.clients, topic, 300, never)).rejects.toThrow(`partition 1 of ${topic}`)
+    expect(isSettled).toBe(false)
+    await open.transaction[end]()
+    await settled
+  })
+
+  it('no longer waited for when it is stopped', async () => {
+    const topic = await createTopic(kafka!)
+    await using open = await openTransaction(topic)
+    const stop = new AbortController()
+    const waiting = topicSettled(open.clients, topic, 20_000, stop.signal)
+    stop.abort()
+    await waiting
+    await open.transaction.abort()
+  })
+
+  it('never where there is no such topic', async () => {
+    await using bus = new KafkaBus(kafka!)
+    await expect(bus.settled('no-such-topic', never)).rejects.toMatchObject({ code: 'BUS_TOPIC_MISSING' })
+  })
+})
