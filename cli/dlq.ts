@@ -1,15 +1,18 @@
 /** Reading dead letters, and publishing them again where they came from: each once, whatever is killed in between. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Bus, Delivery, Handler, Headers, Publication } from '@sightline/shared/bus/bus.ts'
+import type { Delivery, Handler, Headers, Publication } from '@sightline/shared/bus/bus.ts'
+import type { KafkaBus } from '@sightline/shared/bus/kafka-bus.ts'
 import { redriveOfHeader } from '@sightline/shared/contracts/frame.ts'
 import { positionText } from '@sightline/shared/contracts/ids.ts'
 import { deadLetterTopic, isDeadLetterTopic, type Topics } from '@sightline/shared/contracts/topics.ts'
+import { SightlineError } from '@sightline/shared/service/errors.ts'
 
 /** A message that could not be processed, as it lies in its dead-letter topic. */
 export interface DeadLetter {
   /** Where the letter lies: what `show` takes. */
   readonly position: string
+  readonly topic: string
   /** Where the message lay that it is about. */
   readonly of: string
   readonly frameId: string
@@ -24,12 +27,18 @@ export interface DeadLetter {
   readonly redrives: number
   /** It has been published again. */
   readonly isRedriven: boolean
-  readonly delivery: Delivery
+  readonly headers: Headers
 }
 
+/** What reading dead letters takes of a bus. */
+export type DeadLetterBus = Pick<KafkaBus, 'subscribe' | 'settled' | 'forgetGroup'>
+
+/** What has dead letters beside it. */
+export const letteredTopics = ['frames', 'detections', 'embeddings'] as const
+
 export interface DeadLetterFilter {
-  /** Only of this topic: `frames`, `detections` or `embeddings`, without prefix. */
-  readonly topic?: string | undefined
+  /** Only of this topic, whatever its prefix. */
+  readonly topic?: (typeof letteredTopics)[number] | undefined
   readonly code?: string | undefined
   readonly stage?: string | undefined
   readonly camera?: string | undefined
@@ -42,63 +51,100 @@ const redrivenHeader = 'dlq-redriven'
 const redrivesHeader = 'redrives'
 const pollMs = 50
 
-/** All dead letters that are kept and fit, oldest first. */
+/** All dead letters that are kept and fit, oldest first, without their bytes: those of a bad day would fill the memory. */
 export async function readDeadLetters(
-  bus: Bus,
+  bus: DeadLetterBus,
   topics: Topics,
   filter: DeadLetterFilter,
 ): Promise<readonly DeadLetter[]> {
-  const deliveries: Delivery[] = []
+  const letters: DeadLetter[] = []
+  const redriven = new Set<string>()
   for (const topic of letterTopics(topics, filter)) {
     await readToEnd(bus, topic, async (batch) => {
-      deliveries.push(...batch)
+      for (const delivery of batch) {
+        if (isMark(delivery)) redriven.add(delivery.headers[redrivenHeader]!)
+        else letters.push(toLetter(delivery))
+      }
       return []
     })
   }
-  const redriven = new Set(deliveries.flatMap(({ headers }) => headers[redrivenHeader] ?? []))
-  return deliveries
-    .filter((delivery) => !isMark(delivery))
-    .map((delivery) => toLetter(delivery, redriven))
+  return letters
     .filter((letter) => fits(letter, filter))
+    .map((letter) => ({ ...letter, isRedriven: redriven.has(letter.position) }))
     .toSorted((a, b) => a.time.localeCompare(b.time))
+}
+
+/** The bytes of the message that a letter is about. */
+export async function readLetterBytes(bus: DeadLetterBus, letter: DeadLetter): Promise<Uint8Array> {
+  let bytes: Uint8Array | undefined
+  await readToEnd(bus, letter.topic, async (batch) => {
+    const found = batch.find((delivery) => positionText(delivery) === letter.position)
+    if (found !== undefined) bytes = found.value ?? new Uint8Array()
+    return []
+  })
+  if (bytes !== undefined) return bytes
+  throw new SightlineError('BUS_UNAVAILABLE', `${letter.position} is not there any more`)
+}
+
+/**
+ * The letters that were not published again yet, oldest first; none where `stop` aborts before all marks can be seen.
+ * Whoever was killed in the midst of a transaction, a redrive or a service, leaves it open, and it hides the marks behind
+ * it, also those of redrives that ended well.
+ */
+export async function openLetters(
+  bus: DeadLetterBus,
+  topics: Topics,
+  filter: DeadLetterFilter,
+  stop: AbortSignal,
+): Promise<readonly DeadLetter[]> {
+  for (const topic of letterTopics(topics, filter)) await bus.settled(topic, stop)
+  if (stop.aborted) return []
+  return (await readDeadLetters(bus, topics, filter)).filter(({ isRedriven }) => !isRedriven)
 }
 
 /**
  * Publishes letters again, where they came from, as they were. Each letter and the mark that it was published again are
- * one transaction: a letter is published again once, also when this is killed and run again. One at a time: of two that
- * run side by side neither sees the other's marks. Returns how many were published.
+ * one transaction, and nothing is decided before all marks can be seen. So a letter is published again once, also when this
+ * is killed and run again. One at a time: of two that run side by side neither sees the other's marks. Returns how many
+ * were published; those under way when `stop` aborts are finished.
  *
  * A redriven frame keeps its id, and so replaces what there is of it. It may fail again: then it is a new letter.
  */
-export async function redrive(bus: Bus, topics: Topics, filter: DeadLetterFilter): Promise<number> {
-  const wanted = new Set(
-    (await readDeadLetters(bus, topics, filter))
-      .filter(({ isRedriven }) => !isRedriven)
-      .map(({ position }) => position),
-  )
-  if (wanted.size === 0) return 0
-  let count = 0
-  for (const topic of letterTopics(topics, filter)) {
-    await readToEnd(bus, topic, async (batch) => {
+export async function redrive(
+  bus: DeadLetterBus,
+  topics: Topics,
+  filter: DeadLetterFilter,
+  stop: AbortSignal,
+): Promise<number> {
+  const letters = await openLetters(bus, topics, filter, stop)
+  const wanted = new Set(letters.map(({ position }) => position))
+  const done = new Set<string>()
+  for (const topic of new Set(letters.map((letter) => letter.topic))) {
+    const republish: Handler = async (batch) => {
       // Handed over again after an error, a letter is still wanted: nothing of it was committed.
-      const letters = batch.filter((delivery) => wanted.has(positionText(delivery)))
-      count += letters.length
-      return letters.flatMap(again)
-    })
+      const found = batch.filter((delivery) => wanted.has(positionText(delivery)))
+      for (const letter of found) done.add(positionText(letter))
+      return found.flatMap(again)
+    }
+    await readToEnd(bus, topic, republish, stop)
   }
-  return count
+  return done.size
 }
 
 function letterTopics({ frames, detections, embeddings }: Topics, { topic }: DeadLetterFilter): readonly string[] {
   const all = [frames, detections, embeddings]
-  return (topic === undefined ? all : all.filter((name) => name.endsWith(topic))).map(deadLetterTopic)
+  return (topic === undefined ? all : [{ frames, detections, embeddings }[topic]]).map(deadLetterTopic)
 }
 
-/** Runs a handler over all that a topic holds now, by a group of its own. */
-async function readToEnd(bus: Bus, topic: string, handler: Handler): Promise<void> {
+/** Runs a handler over all that can be read of a topic, by a group of its own; `stop` ends it after the batch at work. */
+async function readToEnd(bus: DeadLetterBus, topic: string, handler: Handler, stop?: AbortSignal): Promise<void> {
   const group = `sightline-dlq-${randomUUID()}`
-  await using subscription = await bus.subscribe({ group, topic, maxBatch: 100 }, handler)
-  while ((await Promise.race([subscription.lag(), subscription.closed])) !== 0) await sleep(pollMs)
+  {
+    await using subscription = await bus.subscribe({ group, topic, maxBatch: 100 }, handler)
+    while (stop?.aborted !== true && (await Promise.race([subscription.lag(), subscription.closed])) !== 0)
+      await sleep(pollMs)
+  }
+  await bus.forgetGroup(group)
 }
 
 const isMark = ({ headers, value }: Delivery): boolean => value === null && headers[redrivenHeader] !== undefined
@@ -118,11 +164,11 @@ function again(letter: Delivery): readonly Publication[] {
 
 const redrivesOf = ({ headers }: Delivery): number => Number(headers[redrivesHeader] ?? 0)
 
-function toLetter(delivery: Delivery, redriven: ReadonlySet<string>): DeadLetter {
-  const { headers, key, value } = delivery
-  const position = positionText(delivery)
+function toLetter(delivery: Delivery): DeadLetter {
+  const { topic, headers, key, value } = delivery
   return {
-    position,
+    position: positionText(delivery),
+    topic,
     of: headers['dlq-position'] ?? '',
     frameId: headers['frame-id'] ?? '',
     camera: key,
@@ -132,8 +178,8 @@ function toLetter(delivery: Delivery, redriven: ReadonlySet<string>): DeadLetter
     time: headers['dlq-time'] ?? new Date(delivery.timestamp).toISOString(),
     bytes: value?.length ?? 0,
     redrives: redrivesOf(delivery),
-    isRedriven: redriven.has(position),
-    delivery,
+    isRedriven: false,
+    headers,
   }
 }
 

@@ -1,8 +1,16 @@
 /** `sightline dlq list`, `show` and `redrive`: what could not be processed, why, and once more. */
 import { writeFile } from 'node:fs/promises'
 import { KafkaBus } from '@sightline/shared/bus/kafka-bus.ts'
-import { type Command, flag, number, text, usageError, type Values } from '../command.ts'
-import { type DeadLetter, type DeadLetterFilter, readDeadLetters, redrive } from '../dlq.ts'
+import { type Command, choice, flag, number, text, usageError, type Values } from '../command.ts'
+import {
+  type DeadLetter,
+  type DeadLetterFilter,
+  letteredTopics,
+  openLetters,
+  readDeadLetters,
+  readLetterBytes,
+  redrive,
+} from '../dlq.ts'
 import { kafkaHelp, kafkaOf, kafkaOptions } from '../kafka-flags.ts'
 import { printable } from '../terminal/live-view.ts'
 
@@ -66,9 +74,10 @@ Example: sightline dlq show frames.dlq-0-12 --save frame.jpg`,
     if (position === undefined) throw usageError('which one? sightline dlq show POSITION')
     const { connection, topics } = await kafkaOf(values, terminal)
     await using bus = new KafkaBus({ ...connection, delivery: 'at-least-once' })
-    const letter = (await readDeadLetters(bus, topics, {})).find((one) => one.position === position)
+    const letters = await readDeadLetters(bus, topics, {})
+    const letter = letters.find((one) => one.position === position)
     if (letter === undefined) throw usageError(`there is no dead letter at ${position}: see sightline dlq list --all`)
-    const { headers, value } = letter.delivery
+    const { headers } = letter
     if (flag(values, 'json')) terminal.out(JSON.stringify({ ...JSON.parse(json(letter)), headers }))
     else {
       terminal.out(line(letter))
@@ -76,7 +85,7 @@ Example: sightline dlq show frames.dlq-0-12 --save frame.jpg`,
     }
     const file = text(values, 'save')
     if (file !== undefined) {
-      await writeFile(file, value ?? new Uint8Array())
+      await writeFile(file, await readLetterBytes(bus, letter))
       terminal.err(`${letter.bytes} bytes written to ${file}`)
     }
     return 0
@@ -88,7 +97,8 @@ export const dlqRedriveCommand: Command = {
   summary: 'publish dead letters again where they came from, each once',
   help: `Usage: sightline dlq redrive (--all | FILTERS…) [OPTIONS]
 
-After the reason is gone: a letter is published again once, however often this is run. Run one at a time.
+After the reason is gone: a letter is published again once, however often this is run. Run one at a time. Where one was
+killed, the next one waits some 20 s until the broker has ended what it left open.
 
   --all                   all that were not published again yet
   --dry-run               only show which
@@ -105,11 +115,11 @@ Example: sightline dlq redrive --reason GALLERY_EMBEDDER`,
     const { connection, topics } = await kafkaOf(values, terminal)
     await using bus = new KafkaBus(connection)
     if (flag(values, 'dry-run')) {
-      const letters = (await readDeadLetters(bus, topics, filter)).filter(({ isRedriven }) => !isRedriven)
+      const letters = await openLetters(bus, topics, filter, terminal.stop)
       for (const letter of letters) terminal.out(flag(values, 'json') ? json(letter) : line(letter))
       return 0
     }
-    const redriven = await redrive(bus, topics, filter)
+    const redriven = await redrive(bus, topics, filter, terminal.stop)
     terminal.out(flag(values, 'json') ? JSON.stringify({ redriven }) : `${redriven} dead letters published again`)
     return 0
   },
@@ -120,7 +130,7 @@ function filterOf(values: Values): DeadLetterFilter {
   const time = since === undefined ? undefined : Date.parse(since)
   if (Number.isNaN(time)) throw usageError(`--since takes a time as 2026-01-31T08:00, not '${since}'`)
   return {
-    topic: text(values, 'topic'),
+    topic: choice(values, 'topic', letteredTopics),
     code: text(values, 'reason'),
     stage: text(values, 'stage'),
     camera: text(values, 'camera'),
@@ -128,7 +138,7 @@ function filterOf(values: Values): DeadLetterFilter {
   }
 }
 
-const json = ({ delivery: _, ...letter }: DeadLetter): string => JSON.stringify(letter)
+const json = ({ headers: _, topic: __, ...letter }: DeadLetter): string => JSON.stringify(letter)
 
 const line = ({ position, time, camera, stage, code, reason, isRedriven }: DeadLetter): string =>
   [position, time, camera, stage, code, `${reason}${isRedriven ? ' (published again)' : ''}`].map(printable).join('  ')
