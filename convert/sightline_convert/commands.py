@@ -52,6 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     parity.add_argument("--onnx", type=Path, required=True, help="the converted network")
     parity.add_argument("--pictures", type=Path, help="folder of JPEG and PNG pictures (default: made scenes)")
     parity.set_defaults(command=_parity)
+    original = commands.add_parser("original", help="Paddle's answers to pictures, one line of JSON for each in order of name")
+    original.add_argument("kind", choices=KINDS)
+    original.add_argument("--from", dest="source", type=Path, required=True, help="folder of the original")
+    original.add_argument("--pictures", type=Path, required=True, help="folder of JPEG and PNG pictures")
+    original.set_defaults(command=_original)
     archive = commands.add_parser("make-archive", help="a test archive with seeded random weights")
     archive.add_argument("kind", choices=KINDS)
     archive.add_argument("--graphs", type=Path, required=True, help="folder of the published networks' folders")
@@ -93,6 +98,13 @@ def _parity(options: argparse.Namespace) -> int:
     for row in rows:
         print(f"{row['check']:<38} {row['found']:<12.6g} limit {row['limit']:<8g} {'ok' if row['ok'] else 'FAILED'}")
     return 0 if all(row["ok"] for row in rows) else 1
+
+
+def _original(options: argparse.Namespace) -> None:
+    from .parity import answers
+
+    for answer in answers(options.kind, options.source, options.pictures):
+        print(json.dumps(answer))
 
 
 def _make_archive(options: argparse.Namespace) -> None:

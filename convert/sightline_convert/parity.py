@@ -58,16 +58,36 @@ def canary(kind: str, folder: Path) -> "dict[str, list[float]]":
     return {"embedding": [round(value, 5) for value in (vector / np.linalg.norm(vector)).tolist()]}
 
 
+def answers(kind: str, folder: Path, pictures: Path) -> "list[dict[str, Any]]":
+    """
+    What Paddle's run of the original answers to the pictures of a folder, in order of name: {boxes: [[score, x1, y1, x2, y2] ...]}
+    in pixels of the picture, best first, or {embedding: [...]} at unit length.
+    """
+    network = find(kind, folder)
+    original = open_paddle(folder)
+    size = (network.width, network.height)
+    tried = read_pictures(pictures, *size)
+    if kind == "detector":
+        return [{"boxes": _original_boxes(network, original, picture, frame).tolist()} for picture, frame in tried]
+    vectors = [original({network.input: to_input([picture])})[0][0].astype(np.float64) for picture, _ in tried]
+    return [{"embedding": (vector / np.linalg.norm(vector)).tolist()} for vector in vectors]
+
+
+def _original_boxes(network: Network, original: Run, picture: np.ndarray, frame: "tuple[int, int]") -> np.ndarray:
+    """[K, 5]: score, x1, y1, x2, y2. Those under a pixel wide or high are no boxes."""
+    size = (network.width, network.height)
+    scale = np.array([[size[1] / frame[1], size[0] / frame[0]]], np.float32)
+    inputs = {network.input: to_input([picture]), "im_shape": np.array([size[::-1]], np.float32), "scale_factor": scale}
+    found = original(inputs)[0].astype(np.float64)[:, 1:]
+    return found[(found[:, 3] - found[:, 1] >= 1) & (found[:, 4] - found[:, 2] >= 1)]
+
+
 def _compare_boxes(network: Network, original: Run, converted: Run, tried: Pictures) -> "list[Row]":
     size = (network.width, network.height)
     box, score, alone, count = 0.0, 0.0, 0, 0
     for picture, frame in tried:
-        image = to_input([picture])
-        scale = np.array([[size[1] / frame[1], size[0] / frame[0]]], np.float32)
-        inputs = {network.input: image, "im_shape": np.array([size[::-1]], np.float32), "scale_factor": scale}
-        theirs = original(inputs)[0].astype(np.float64)[:, 1:]
-        theirs = theirs[(theirs[:, 3] - theirs[:, 1] >= 1) & (theirs[:, 4] - theirs[:, 2] >= 1)]
-        heads = [head[0] for head in converted({network.input: image})]
+        theirs = _original_boxes(network, original, picture, frame)
+        heads = [head[0] for head in converted({network.input: to_input([picture])})]
         ours = decode(heads, network.strides, network.bins, size, frame)
         near, far = _pair(theirs, ours)
         box, score = max([box, *near[:, 0]]), max([score, *near[:, 1]])
