@@ -18,9 +18,12 @@ export interface Paddle {
 /** The environment that `sightline models pull` makes will do, too. */
 export async function findPaddle(env: NodeJS.ProcessEnv = process.env): Promise<Paddle | { readonly missing: string }> {
   const python = env['SIGHTLINE_CONVERT_PYTHON'] ?? join(root, '.cache', 'convert', 'bin', 'python')
-  const graphs = env['SIGHTLINE_PADDLE_GRAPHS'] ?? ''
+  const graphs = env['SIGHTLINE_PADDLE_GRAPHS'] ?? join(env['SIGHTLINE_TEST_DATA'] ?? root, 'graphs')
   if (!existsSync(graphs))
-    return { missing: "SIGHTLINE_PADDLE_GRAPHS does not name the folder of the networks' programs" }
+    return {
+      missing:
+        "neither SIGHTLINE_PADDLE_GRAPHS nor graphs/ in SIGHTLINE_TEST_DATA is the folder of the networks' programs",
+    }
   try {
     await promisify(execFile)(python, [convertScript, 'check'])
   } catch (error) {
