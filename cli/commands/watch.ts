@@ -1,8 +1,11 @@
 /** `sightline watch`: recognition events as they come. */
 import { randomUUID } from 'node:crypto'
+import type { Delivery } from '@sightline/shared/bus/bus.ts'
 import { KafkaBus } from '@sightline/shared/bus/kafka-bus.ts'
+import { positionText } from '@sightline/shared/contracts/ids.ts'
 import { type RecognitionEvent, recognitionEventSchema } from '@sightline/shared/contracts/recognition-event.ts'
-import { deadLetterTopic } from '@sightline/shared/contracts/topics.ts'
+import { deadLetterTopic, type Topics } from '@sightline/shared/contracts/topics.ts'
+import { ZodError } from 'zod'
 import { type Command, flag, number, texts } from '../command.ts'
 import { kafkaHelp, kafkaOf, kafkaOptions } from '../kafka-flags.ts'
 import { deadLetterOf } from '../recognize-frames.ts'
@@ -50,37 +53,56 @@ Example: sightline watch --camera shelf-1 --recognized`,
     }
     // Nothing is lost by reading twice: the delivery is that of a reader who keeps no books.
     await using bus = new KafkaBus({ ...connection, delivery: 'at-least-once' })
-    const group = `sightline-watch-${randomUUID()}`
-    const from = flag(values, 'from-start') ? 'oldest' : 'newest'
-    const watched = await bus.subscribe({ group, topic: topics.recognitions, maxBatch: 100, from }, async (batch) => {
-      for (const { value, key } of batch) {
-        const event = recognitionEventSchema.parse(JSON.parse(Buffer.from(value ?? []).toString()))
-        if (flag(values, 'recognized') && !isRecognized(event)) continue
-        show(key, () => (isJson ? JSON.stringify(event) : eventLine(event)))
+    const groups: string[] = []
+    {
+      await using reading = new AsyncDisposableStack()
+      const read = async (topic: string, onMessage: (delivery: Delivery) => void): Promise<Promise<void>[]> => {
+        const group = `sightline-watch-${randomUUID()}`
+        const from = flag(values, 'from-start') ? 'oldest' : 'newest'
+        const subscription = await bus.subscribe({ group, topic, maxBatch: 100, from }, async (batch) => {
+          batch.forEach(onMessage)
+          return []
+        })
+        reading.use(subscription)
+        groups.push(group)
+        // In a list: awaited, the promise of its end would be waited for.
+        return [subscription.closed]
       }
-      return []
-    })
-    const closed = [watched.closed]
-    if (flag(values, 'dead-letters')) {
-      for (const topic of [topics.frames, topics.detections, topics.embeddings].map(deadLetterTopic)) {
-        const letters = await bus.subscribe(
-          { group: `${group}-${topic}`, topic, maxBatch: 100, from },
-          async (batch) => {
-            for (const delivery of batch.filter(({ value }) => value !== null)) {
-              const letter = deadLetterOf(delivery)
-              const asJson = () => JSON.stringify({ type: 'deadLetter', ...letter, kind: undefined })
-              show(delivery.key, () => (isJson ? asJson() : deadLetterLine(letter)))
-            }
-            return []
-          },
-        )
-        closed.push(letters.closed)
+      const closed = await read(topics.recognitions, (delivery) => {
+        const event = eventOf(delivery)
+        if (event === null) terminal.err(`${positionText(delivery)} is no recognition event; left out`)
+        else if (!flag(values, 'recognized') || isRecognized(event)) {
+          show(delivery.key, () => (isJson ? JSON.stringify(event) : eventLine(event)))
+        }
+      })
+      for (const topic of flag(values, 'dead-letters') ? letterTopics(topics) : []) {
+        const onLetter = (delivery: Delivery): void => {
+          if (delivery.value === null) return
+          const letter = deadLetterOf(delivery)
+          const asJson = () => JSON.stringify({ type: 'deadLetter', ...letter, kind: undefined })
+          show(delivery.key, () => (isJson ? asJson() : deadLetterLine(letter)))
+        }
+        closed.push(...(await read(topic, onLetter)))
       }
+      terminal.err(`watching ${topics.recognitions}`)
+      await Promise.race([end.promise, ...closed])
     }
-    terminal.err(`watching ${topics.recognitions}`)
-    await Promise.race([end.promise, ...closed])
+    for (const group of groups) await bus.forgetGroup(group)
     return 0
   },
 }
+
+/** Null where a message is none: anyone may write to a topic, and one such message must not end the watching. */
+function eventOf({ value }: Delivery): RecognitionEvent | null {
+  try {
+    return recognitionEventSchema.parse(JSON.parse(Buffer.from(value ?? []).toString()))
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof ZodError) return null
+    throw error
+  }
+}
+
+const letterTopics = ({ frames, detections, embeddings }: Topics): readonly string[] =>
+  [frames, detections, embeddings].map(deadLetterTopic)
 
 const isRecognized = ({ objects }: RecognitionEvent): boolean => objects.some(({ item }) => item !== null)
