@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { glob, readFile, stat } from 'node:fs/promises'
 import { basename, extname, relative, resolve } from 'node:path'
+import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import type { FrameToPublish } from '@sightline/shared/contracts/frame.ts'
 import { SightlineError } from '@sightline/shared/service/errors.ts'
@@ -14,7 +15,7 @@ export interface SourceOptions {
   readonly camera: string | undefined
   /** Name each frame by its file or its place in the video, so that it is the same frame when it is published again. */
   readonly isNamed: boolean
-  readonly input: AsyncIterable<Uint8Array>
+  readonly input: Readable
   readonly stop: AbortSignal
 }
 
@@ -23,7 +24,7 @@ const liveVideo = /^(rtsps?|rtmp|https?):\/\//i
 
 /** The frames of one path, in order. Throws FILE_UNREADABLE, IMAGE_UNREADABLE or USAGE. */
 export async function* framesFrom(path: string, options: SourceOptions): AsyncGenerator<FrameToPublish> {
-  if (path === '-') yield* numbered(fromInput(options.input), 'stdin', options)
+  if (path === '-') yield* numbered(fromInput(options.input, options.stop), 'stdin', options)
   else if (liveVideo.test(path)) yield* numbered(fromVideo(path, options.stop), new URL(path).hostname, options)
   else if (videoName.test(path)) yield* numbered(fromVideo(path, options.stop), stem(path), options)
   else yield* fromFiles(path, options)
@@ -69,8 +70,21 @@ async function* numbered(
   }
 }
 
+/** The pictures of a stream until it ends or `stop` aborts, which does not wait for more to come. */
+async function* fromInput(input: Readable, stop: AbortSignal): AsyncGenerator<Uint8Array> {
+  const end = (): unknown => input.destroy()
+  stop.addEventListener('abort', end, { once: true })
+  try {
+    if (!stop.aborted) yield* pictures(input)
+  } catch (error) {
+    if (!stop.aborted) throw error
+  } finally {
+    stop.removeEventListener('abort', end)
+  }
+}
+
 /** JPEGs one behind the other, or one picture of any kind. */
-async function* fromInput(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* pictures(input: Readable): AsyncGenerator<Uint8Array> {
   const chunks = input[Symbol.asyncIterator]()
   const first = await chunks.next()
   if (first.done === true) throw new SightlineError('IMAGE_EMPTY', 'standard input is empty')

@@ -1,0 +1,58 @@
+/** `sightline publish` at its edges: large pictures, and input that does not come. */
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { KafkaBus } from '../../shared/bus/kafka-bus.ts'
+import { topicNames } from '../../shared/contracts/topics.ts'
+import { Collector } from '../bus/collector.ts'
+import { finish, line, runCli, startCli } from '../support/cli.ts'
+import { product } from '../support/pictures.ts'
+import { requireService } from '../support/services.ts'
+
+const kafka = await requireService('kafka')
+
+describe.skipIf(kafka === undefined)('publishing to Kafka', { timeout: 60_000 }, () => {
+  const prefix = `p${randomUUID().slice(0, 8)}-`
+  const topics = topicNames(prefix)
+  const place = ['--brokers', kafka?.brokers.join(',') ?? '', '--topic-prefix', prefix]
+  let bus: KafkaBus
+
+  beforeAll(async () => {
+    bus = new KafkaBus({ brokers: kafka!.brokers })
+    expect((await runCli('topics', 'create', ...place, '--partitions', '2')).code).toBe(0)
+  })
+  afterAll(() => bus?.[Symbol.asyncDispose]())
+
+  test('takes a picture of 7 MiB, refuses one of 9 MiB, and goes on', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sightline-'))
+    const picture = await product(0)
+    const sizes = { 'a.jpg': 7 * 2 ** 20, 'b.jpg': 9 * 2 ** 20, 'c.jpg': picture.length }
+    for (const [name, size] of Object.entries(sizes)) {
+      await writeFile(join(folder, name), Buffer.concat([picture, Buffer.alloc(size - picture.length)]))
+    }
+    await using reader = await Collector.on(bus, topics.frames)
+    const { code, json } = await runCli('publish', folder, '--camera', 'gate', '--json', ...place)
+    expect(code).toBe(1)
+    expect(json()).toMatchObject([
+      { source: 'a.jpg', bytes: 7 * 2 ** 20 },
+      { source: 'b.jpg', error: { code: 'BUS_MESSAGE_TOO_LARGE', message: expect.stringContaining('9.00 MiB') } },
+      { source: 'c.jpg', bytes: picture.length },
+      { type: 'summary', published: 2, refused: 1 },
+    ])
+    await reader.count(2)
+    expect(reader.deliveries.map(({ value }) => value?.length)).toEqual([7 * 2 ** 20, picture.length])
+  })
+
+  test('ends in order on SIGTERM while it waits for standard input', async () => {
+    const child = startCli('publish', '-', '--camera', 'pipe', '--json', ...place)
+    const ended = finish(child)
+    const first = line(child, (text) => text.includes('stdin#0'))
+    child.stdin.write(await product(0))
+    await first
+    child.kill('SIGTERM')
+    const { code, json } = await ended
+    expect([code, json().at(-1)]).toEqual([0, { type: 'summary', published: 1, refused: 0 }])
+  })
+})
