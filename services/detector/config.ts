@@ -1,5 +1,5 @@
 /** The detector's settings. */
-import { parseCropCodec } from '@sightline/shared/imaging/crop-codec.ts'
+import { defaultCropCodec, parseCropCodec } from '@sightline/shared/imaging/crop-codec.ts'
 import { networkSettings, serviceSettings } from '@sightline/shared/service/service-settings.ts'
 import { take } from '@sightline/shared/service/settings.ts'
 
@@ -20,8 +20,8 @@ export const detectorSettings = {
     help: 'also look at the whole frame: always, fallback (when nothing was detected) or never',
   },
   cropCodec: {
-    schema: take.parsed(parseCropCodec, 'takes jpeg:98, webp:95, png or ppm').default({ format: 'jpeg', quality: 98 }),
-    help: 'how crops travel to the embedder: jpeg:QUALITY, webp:QUALITY, png, or ppm (not encoded) [jpeg:98]',
+    schema: take.parsed(parseCropCodec, 'takes jpeg:98, webp:95, png or ppm').default(defaultCropCodec),
+    help: 'how crops travel to the embedder: jpeg:QUALITY, webp:QUALITY, png, or ppm (not encoded) [jpeg:100]',
   },
   maxFrameAgeSeconds: {
     schema: take.number(0, 1e9).optional(),
