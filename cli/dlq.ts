@@ -31,7 +31,7 @@ export interface DeadLetter {
 }
 
 /** What reading dead letters takes of a bus. */
-export type DeadLetterBus = Pick<KafkaBus, 'subscribe' | 'settled' | 'forgetGroup'>
+export type DeadLetterBus = Pick<KafkaBus, 'subscribe' | 'prepare' | 'settled' | 'forgetGroup'>
 
 /** What has dead letters beside it. */
 export const letteredTopics = ['frames', 'detections', 'embeddings'] as const
@@ -126,6 +126,7 @@ export async function redrive(
       for (const letter of found) done.add(positionText(letter))
       return found.flatMap(again)
     }
+    await bus.prepare([originOf(topic), topic])
     await readToEnd(bus, topic, republish, stop)
   }
   return done.size
@@ -138,7 +139,7 @@ function letterTopics({ frames, detections, embeddings }: Topics, { topic }: Dea
 
 /** Runs a handler over all that can be read of a topic, by a group of its own; `stop` ends it after the batch at work. */
 async function readToEnd(bus: DeadLetterBus, topic: string, handler: Handler, stop?: AbortSignal): Promise<void> {
-  const group = `sightline-dlq-${randomUUID()}`
+  const group = `sightline-dlq-${topic}-${randomUUID()}`
   {
     await using subscription = await bus.subscribe({ group, topic, maxBatch: 100 }, handler)
     while (stop?.aborted !== true && (await Promise.race([subscription.lag(), subscription.closed])) !== 0)
@@ -149,9 +150,14 @@ async function readToEnd(bus: DeadLetterBus, topic: string, handler: Handler, st
 
 const isMark = ({ headers, value }: Delivery): boolean => value === null && headers[redrivenHeader] !== undefined
 
+/** Where the letters of a dead-letter topic came from. */
+function originOf(topic: string): string {
+  if (!isDeadLetterTopic(topic)) throw new Error(`${topic} is no dead-letter topic`)
+  return topic.slice(0, -'.dlq'.length)
+}
+
 function again(letter: Delivery): readonly Publication[] {
   const { topic, key, value } = letter
-  if (!isDeadLetterTopic(topic)) throw new Error(`${topic} is no dead-letter topic`)
   const own = Object.entries(letter.headers).filter(([name]) => !name.startsWith('dlq-'))
   const headers: Headers = {
     ...Object.fromEntries(own),
@@ -159,7 +165,7 @@ function again(letter: Delivery): readonly Publication[] {
     [redrivesHeader]: String(redrivesOf(letter) + 1),
   }
   const mark: Publication = { topic, key, value: null, headers: { [redrivenHeader]: positionText(letter) } }
-  return [{ topic: topic.slice(0, -'.dlq'.length), key, value, headers }, mark]
+  return [{ topic: originOf(topic), key, value, headers }, mark]
 }
 
 const redrivesOf = ({ headers }: Delivery): number => Number(headers[redrivesHeader] ?? 0)

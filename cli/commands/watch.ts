@@ -57,7 +57,7 @@ Example: sightline watch --camera shelf-1 --recognized`,
     {
       await using reading = new AsyncDisposableStack()
       const read = async (topic: string, onMessage: (delivery: Delivery) => void): Promise<Promise<void>[]> => {
-        const group = `sightline-watch-${randomUUID()}`
+        const group = `sightline-watch-${topic}-${randomUUID()}`
         const from = flag(values, 'from-start') ? 'oldest' : 'newest'
         const subscription = await bus.subscribe({ group, topic, maxBatch: 100, from }, async (batch) => {
           batch.forEach(onMessage)

@@ -1,4 +1,5 @@
 /** How far a group is behind, in messages. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { KafkaAdmin } from './kafka-client.ts'
 
 /**
@@ -17,7 +18,7 @@ export async function groupLag(
   const [offsets] = await admin.fetchOffsets({ groupId, topics: [topic] })
   const committed = new Map(offsets!.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]))
   let lag = 0n
-  for (const { partition, high, low } of await admin.fetchTopicOffsets(topic)) {
+  for (const { partition, high, low } of await topicOffsets(admin, topic)) {
     if (!reached.has(partition)) continue
     const place = largest(reached.get(partition) ?? 0n, committed.get(partition) ?? 0n, BigInt(low))
     lag += largest(0n, BigInt(high) - place)
@@ -29,4 +30,25 @@ function largest(...values: readonly bigint[]): bigint {
   let found = values[0]!
   for (const value of values) if (value > found) found = value
   return found
+}
+
+const incompleteAnswers = 20
+const incompletePauseMs = 100
+
+/**
+ * First and end offsets of every partition. While kafkajs 2.2.4 renews its picture of the cluster it leaves out partitions,
+ * and then stumbles over them with a TypeError: such an answer is asked for again.
+ */
+export async function topicOffsets(
+  admin: KafkaAdmin,
+  topic: string,
+): Promise<Awaited<ReturnType<KafkaAdmin['fetchTopicOffsets']>>> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await admin.fetchTopicOffsets(topic)
+    } catch (error) {
+      if (!(error instanceof TypeError) || attempt === incompleteAnswers) throw error
+      await sleep(incompletePauseMs)
+    }
+  }
 }

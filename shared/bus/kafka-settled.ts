@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { SightlineError } from '../service/errors.ts'
 import type { KafkaAdmin, KafkaClients } from './kafka-client.ts'
 import { kafkaError } from './kafka-errors.ts'
+import { topicOffsets } from './kafka-lag.ts'
 
 const pollMs = 100
 
@@ -39,7 +40,7 @@ export async function topicSettled(
 }
 
 async function offsets(admin: KafkaAdmin, topic: string): Promise<ReadonlyMap<number, bigint>> {
-  const found = await admin.fetchTopicOffsets(topic)
+  const found = await topicOffsets(admin, topic)
   return new Map(found.map(({ partition, high }) => [partition, BigInt(high)]))
 }
 

@@ -29,7 +29,11 @@ describe.skipIf(kafka === undefined)('dead letters on Kafka', { timeout: 180_000
   })
   afterAll(() => bus?.[Symbol.asyncDispose]())
 
-  const redriveAll = async () => (await runCli('dlq', 'redrive', '--all', '--json', ...place)).json()[0]
+  const redriveAll = async () => {
+    const { code, err, json } = await runCli('dlq', 'redrive', '--all', '--json', ...place)
+    expect(code, err).toBe(0)
+    return json()[0]
+  }
 
   test('redrive that is killed in between, and again, publishes each letter once', async () => {
     const letters = Array.from({ length: 600 }, (_, number) => letter(`cam-${number % 7}`, BigInt(number)))
@@ -82,7 +86,7 @@ describe.skipIf(kafka === undefined)('dead letters on Kafka', { timeout: 180_000
     await admin.connect()
     const found = await admin.listGroups()
     await admin.disconnect()
-    return found.groups.map(({ groupId }) => groupId).filter((group) => group.startsWith('sightline-dlq-'))
+    return found.groups.map(({ groupId }) => groupId).filter((group) => group.startsWith(`sightline-dlq-${prefix}`))
   }
 
   function letter(camera: string, offset: bigint): Publication {

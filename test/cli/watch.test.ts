@@ -65,7 +65,7 @@ describe.skipIf(kafka === undefined)('watching Kafka', { timeout: 60_000 }, () =
     await admin.connect()
     const found = await admin.listGroups()
     await admin.disconnect()
-    return found.groups.map(({ groupId }) => groupId).filter((group) => group.startsWith('sightline-watch-'))
+    return found.groups.map(({ groupId }) => groupId).filter((group) => group.startsWith(`sightline-watch-${prefix}`))
   }
 
   const event = (id: string) =>
