@@ -55,6 +55,7 @@ describe.skipIf(kafka === undefined)('dead letters on Kafka', { timeout: 180_000
   })
 
   test('redrive publishes a letter once beside a transaction that somebody left open', async () => {
+    await redriveAll()
     await bus.publish([letter('beside', 5000n)])
     const producer = clients.transactionalProducer(`left-open-${prefix}`)
     await producer.connect()
