@@ -39,6 +39,7 @@ export class KafkaBus implements Bus {
   readonly #compression: (topic: string) => Compression
   readonly #subscriptions = new Set<KafkaSubscription>()
   #admin: Promise<KafkaAdmin> | undefined
+  #lookup: Promise<KafkaAdmin> | undefined
   #closing: Promise<void> | undefined
 
   /** Connects at the first use. */
@@ -49,7 +50,7 @@ export class KafkaBus implements Bus {
     this.#times = { ...defaultKafkaTimes, ...options.times }
     this.#compression = options.compression ?? (() => 'none')
     this.#clients = new KafkaClients(options, this.#times)
-    this.#router = new KafkaRouter(this.#getAdmin, this.maxMessageBytes)
+    this.#router = new KafkaRouter(this.#getLookup, this.maxMessageBytes)
     this.#publisher = new KafkaPublisher(this.#clients, this.#router, this.#compression, this.#times.publishTimeoutMs)
   }
 
@@ -95,15 +96,14 @@ export class KafkaBus implements Bus {
    * @throws BUS_TOPIC_MISSING, BUS_UNAVAILABLE
    */
   async assertTopics(names: readonly string[]): Promise<void> {
-    const admin = await this.#getAdmin()
+    const admin = await this.#getLookup()
     const found = await Promise.all(names.map((name) => findTopic(admin, name)))
     const missing = names.filter((_, index) => found[index] === null)
     if (missing.length > 0) throw topicsMissing(missing)
   }
 
   /**
-   * Looks up where messages of these topics go, before the first one. kafkajs' admin forgets all other topics for a moment
-   * when it looks one up, so that a `lag` asked at the same time fails.
+   * Looks up where messages of these topics go, before the first one.
    *
    * @throws BUS_TOPIC_MISSING, BUS_UNAVAILABLE
    */
@@ -141,8 +141,7 @@ export class KafkaBus implements Bus {
   async #close(): Promise<void> {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()))
     await this.#publisher[Symbol.asyncDispose]()
-    const admin = await this.#admin
-    await admin?.disconnect()
+    await Promise.all([this.#admin, this.#lookup].map(async (admin) => (await admin)?.disconnect()))
   }
 
   #assertOpen(what: string): void {
@@ -150,8 +149,23 @@ export class KafkaBus implements Bus {
   }
 
   readonly #getAdmin = (): Promise<KafkaAdmin> => {
-    this.#admin ??= this.#connectAdmin()
+    this.#admin ??= this.#connectAdmin().catch((error: unknown) => {
+      this.#admin = undefined
+      throw error
+    })
     return this.#admin
+  }
+
+  /**
+   * For looking topics up. kafkajs 2.2.4 then forgets what it knows of all others, and whoever reads offsets by the same
+   * admin at that moment is told of no partitions: a committed offset would be taken for none.
+   */
+  readonly #getLookup = (): Promise<KafkaAdmin> => {
+    this.#lookup ??= this.#connectAdmin().catch((error: unknown) => {
+      this.#lookup = undefined
+      throw error
+    })
+    return this.#lookup
   }
 
   async #connectAdmin(): Promise<KafkaAdmin> {
@@ -160,7 +174,6 @@ export class KafkaBus implements Bus {
       await admin.connect()
       return admin
     } catch (error) {
-      this.#admin = undefined
       throw kafkaError(`connecting to ${this.#options.brokers.join(', ')}`, error)
     }
   }

@@ -1,8 +1,13 @@
 /** The topics a deployment needs: creates those that are missing and says how the others differ, without ever changing one. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { SightlineError } from '../service/errors.ts'
 import { type KafkaAdmin, KafkaClients, topicResource } from './kafka-client.ts'
 import { isMissingTopic, kafkaError } from './kafka-errors.ts'
 import { defaultKafkaTimes, type KafkaConnection } from './kafka-options.ts'
+
+/** Some ms on a calm broker. */
+const appearsWithinMs = 30_000
+const appearsPollMs = 20
 
 /** A topic as it should be. */
 export interface TopicSpec {
@@ -38,6 +43,8 @@ export async function ensureTopics(
     const missing = specs.filter((_, index) => before[index]!.state === 'missing')
     if (missing.length === 0) return before
     await admin.createTopics({
+      // kafkajs 2.2.4 fails where the broker it asks has not heard of a new topic yet.
+      waitForLeaders: false,
       topics: missing.map(({ name, partitions, replication, config }) => ({
         topic: name,
         numPartitions: partitions,
@@ -45,6 +52,7 @@ export async function ensureTopics(
         configEntries: Object.entries(config).map(([setting, value]) => ({ name: setting, value })),
       })),
     })
+    for (const { name } of missing) await appeared(admin, name)
     return before.map((report) => (report.state === 'missing' ? { ...report, state: 'created' as const } : report))
   })
 }
@@ -78,6 +86,16 @@ export async function findTopic(admin: KafkaAdmin, name: string): Promise<FoundT
   } catch (error) {
     if (isMissingTopic(error)) return null
     throw kafkaError(`looking up topic ${name}`, error)
+  }
+}
+
+/** Resolves when the brokers know a topic that was just made. */
+async function appeared(admin: KafkaAdmin, name: string): Promise<void> {
+  for (const started = performance.now(); (await findTopic(admin, name)) === null; ) {
+    if (performance.now() - started > appearsWithinMs) {
+      throw new SightlineError('BUS_UNAVAILABLE', `topic ${name} was made, but no broker knows it`, { retryable: true })
+    }
+    await sleep(appearsPollMs)
   }
 }
 
