@@ -1,4 +1,4 @@
-"""The embedder's commands that make: merge, check, train, curves, export."""
+"""The embedder's commands that make: merge, packages, check, train, curves, export."""
 
 import argparse
 import datetime
@@ -14,6 +14,7 @@ from .embedder import LiteEmbedder
 from .export import write_model_folder
 from .merge import merge
 from .networks import Embedder, build_embedder
+from .packages import write_packages
 from .pictures import LabelFileError, Picture, read_picture
 from .pplcnet_v2 import PPLCNetV2Embedder
 from .split import split_by_label
@@ -41,6 +42,15 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     together.add_argument("--skip", nargs="*", default=[], help="datasets to go without")
     together.set_defaults(command=_merge)
 
+    made = commands.add_parser("packages", help="make families of packages that differ by flavour, from training pictures")
+    list_arguments(made)
+    made.add_argument("--to", type=Path, required=True, help="folder for packages/ and list.txt, which holds --list as well")
+    made.add_argument("--labels", type=int, default=1500)
+    made.add_argument("--art", nargs="+", default=["caltech101", "imagenet_sample"], help="datasets to print on them")
+    made.add_argument("--logos", nargs="+", default=["brand_icons"])
+    made.add_argument("--seed", type=int, default=1)
+    made.set_defaults(command=_packages)
+
     ship = commands.add_parser("export", help="write a run's weights as a model folder and make it the default")
     ship.add_argument("config", type=Path)
     ship.add_argument("--run", type=Path, required=True)
@@ -61,6 +71,17 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _merge(options: argparse.Namespace) -> None:
     say(f"wrote {options.to}: {merge(options.root, options.to, options.skip, say)} pictures")
+
+
+def _packages(options: argparse.Namespace) -> None:
+    learned, _ = split_by_label(listed_pictures(options))
+    art, logos = ([p for p in learned if p.dataset in names] for names in (options.art, options.logos))
+    if not art:
+        raise SystemExit(f"--list has no training pictures of {', '.join(options.art)} to print on packages")
+    lines = write_packages(art, logos, options.labels, options.to, options.seed)
+    listed = options.list.read_text().rstrip("\n")
+    (options.to / "list.txt").write_text("\n".join([listed, *lines]) + "\n")
+    say(f"wrote {len(lines)} pictures and {options.to / 'list.txt'}")
 
 
 def _train(options: argparse.Namespace) -> None:

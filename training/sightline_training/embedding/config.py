@@ -40,6 +40,7 @@ class TrainConfig:
     teacher_variant: int = 2
     teacher_size: int = 192
     groups: int = 0
+    neighbours: float = 0.0  # share of groups that are a label and those most like it, by the teacher
     dataset_weights: dict[str, float] = field(default_factory=dict)
     quadrupled_labels: list[list[int]] = field(default_factory=list)  # inclusive ranges of integer labels
     flipped: list[str] = field(default_factory=list)  # datasets whose pictures may be mirrored; "*" for all
@@ -68,7 +69,10 @@ def load_config(path: Path) -> TrainConfig:
     missing = [n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING and n not in raw]
     if missing:
         raise ConfigError(f"{path}: missing field {', '.join(missing)}")
-    return TrainConfig(**{name: _checked(path, name, known[name].type, value) for name, value in raw.items()})
+    config = TrainConfig(**{name: _checked(path, name, known[name].type, value) for name, value in raw.items()})
+    if config.neighbours and not (config.groups and config.distillation):
+        raise ConfigError(f"{path}: neighbours needs groups and, to know what is alike, distillation's teacher")
+    return config
 
 
 def _checked(path: Path, name: str, kind: Any, value: Any) -> Any:

@@ -22,8 +22,9 @@ class Draw:
 class BatchPlan:
     """P labels x K pictures; `groups` > 0 takes the labels from that many datasets, in equal shares.
 
-    Within one dataset labels are alike, so few groups a batch mean hard negatives. With `groups` 0 every label is
-    drawn by its own weight, whatever its dataset.
+    Within one dataset labels are alike, so few groups a batch mean hard negatives; `neighbours` is the share of groups
+    that are one label and those most like it, which are harder still. With `groups` 0 every label is drawn by its own
+    weight, whatever its dataset.
     """
 
     labels: int
@@ -31,13 +32,15 @@ class BatchPlan:
     groups: int
     sizes: tuple[int, ...]
     seed: int
+    neighbours: float = 0.0
 
 
 class PKSampler:
     """Batches of Draws for the steps [start, stop); a step's batch depends on its number and the seed alone.
 
     Pictures repeat only where a label has fewer than K. `dataset_weights` (default 1) say how likely a dataset is as
-    a group; `label_weights` (default 1) how likely a label is where there are no groups.
+    a group; `label_weights` (default 1) how likely a label is where there are no groups. `alike` lists for a label those
+    of its dataset that are most like it, where `neighbours` of the plan is above 0.
     """
 
     def __init__(
@@ -48,8 +51,10 @@ class PKSampler:
         stop: int,
         dataset_weights: Mapping[str, float] | None = None,
         label_weights: Mapping[str, float] | None = None,
+        alike: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.plan, self.start, self.stop = plan, start, stop
+        self.alike = alike or {}
         members: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         for index, picture in enumerate(pictures):
             members[picture.dataset if plan.groups else ""][picture.label].append(index)
@@ -98,7 +103,12 @@ class PKSampler:
             names = self.names[dataset]
             wanted = min(share, plan.labels - len(chosen))
             order = random.choice(len(names), min(len(names), wanted + len(chosen)), False, self.label_chances[dataset])
-            fresh = [names[i] for i in order if names[i] not in chosen][:wanted]
+            drawn = [names[i] for i in order]
+            if plan.neighbours and random.random() < plan.neighbours:
+                # Not always the same few: any of the nearest may come, before those that were drawn by chance.
+                near = self.alike.get(drawn[0], ())
+                drawn = [drawn[0], *(near[i] for i in random.permutation(len(near))), *drawn[1:]]
+            fresh = [name for name in dict.fromkeys(drawn) if name not in chosen][:wanted]
             chosen.update((name, dataset) for name in fresh)
             if len(chosen) == plan.labels:
                 break

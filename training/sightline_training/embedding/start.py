@@ -1,6 +1,7 @@
 """What a run begins with: the network, its optimizer and its teacher, new or from the last checkpoint."""
 
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..manifest import normalized
 from .config import TrainConfig
 from .efficientnet_lite import load_imagenet
 from .embedder import LiteEmbedder, start_as_pca
 from .networks import Embedder, build_classifier, build_embedder, freeze, parameter_groups
-from .pictures import Picture
+from .pictures import Picture, batches
 from .teacher import teacher_features, teacher_targets
 from .training_state import Average, load_checkpoint, save_checkpoint
 
@@ -54,14 +56,6 @@ class Run:
                 self.average.state[name].copy_(value)
         self.step, self.seconds = state["step"], state["seconds"]
 
-    def follow(self, state: dict) -> None:
-        """Begins at step 0 with another run's averaged weights, its classifier and its optimizer's moments."""
-        self.restore(state)
-        if self.average:
-            self.model.load_state_dict(self.average.state)
-            self.average.updates = 0
-        self.step, self.seconds = 0, 0.0
-
 
 def start_run(
     config: TrainConfig, pictures: Sequence[Picture], labels: Tensor, classes: int, folder: Path, after: Path | None,
@@ -70,7 +64,9 @@ def start_run(
     """The folder's last checkpoint; without one, a new run, which begins where the run in `after` ended if given."""
     saved = load_checkpoint(folder / "checkpoint.pt")
     model, classifier = build_embedder(config.network), build_classifier(classes)
-    if saved is None and after is None and config.start_from_imagenet:
+    if saved is None and after is not None:
+        _start_after(after, model, classifier, config, pictures, labels, folder)
+    elif saved is None and config.start_from_imagenet:
         _start_from_imagenet(model, classifier, config, pictures, labels, folder, report)
         save_checkpoint(folder / "start.pt", model.state_dict())
     model.to(device, memory_format=torch.channels_last)
@@ -84,12 +80,6 @@ def start_run(
     run = Run(model, classifier, optimizer, Average(model, config.ema) if config.ema else None)
     if saved is not None:
         run.restore(saved)
-    elif after is not None:
-        previous = load_checkpoint(after / "checkpoint.pt")
-        if previous is None:
-            raise FileNotFoundError(f"{after} has no checkpoint to begin from")
-        run.follow(previous)
-        shutil.copy(after / "start.pt", folder / "start.pt")
     return run
 
 
@@ -102,12 +92,7 @@ def _start_from_imagenet(
     if not isinstance(model, LiteEmbedder):
         raise ValueError(f"there are no ImageNet weights for {config.network}")
     load_imagenet(model.backbone)
-    seen = torch.zeros(len(classifier.weight), dtype=torch.int64)
-    chosen = []
-    for index in torch.randperm(len(labels), generator=torch.Generator().manual_seed(config.seed)).tolist():
-        if seen[labels[index]] < START_PICTURES:
-            seen[labels[index]] += 1
-            chosen.append(index)
+    chosen = _of_each_label(labels, config.seed)
     total = len(chosen)
     features = teacher_features(
         [pictures[i] for i in chosen], 0, START_SIZE, folder / "start-features.npz",
@@ -115,8 +100,42 @@ def _start_from_imagenet(
     )
     start_as_pca(model, features, whitening=0.5)
     model.eval()
-    embeddings = F.normalize(model.neck(model.projection(features)), dim=1)
-    means = torch.zeros_like(classifier.weight).index_add_(0, labels[chosen], embeddings)
+    _classify_by_means(classifier, model.neck(model.projection(features)), labels[chosen])
+
+
+@torch.no_grad()
+def _start_after(
+    after: Path, model: Embedder, classifier: nn.Linear, config: TrainConfig, pictures: Sequence[Picture], labels: Tensor,
+    folder: Path,
+) -> None:
+    """Another run's averaged weights; its labels may be others, so the classifier starts as the classes' means again."""
+    weights = load_checkpoint(after / "final.pt")
+    if weights is None:
+        raise FileNotFoundError(f"{after} has no final.pt to begin from: that run has not ended")
+    model.load_state_dict(weights)
+    model.eval()
+    chosen = _of_each_label(labels, config.seed)
+    shown = batches([pictures[i] for i in chosen], START_SIZE, 64)
+    embeddings = torch.cat([model(torch.from_numpy(normalized(batch))) for batch in shown])
+    _classify_by_means(classifier, embeddings, labels[chosen])
+    shutil.copy(after / "start.pt", folder / "start.pt")
+
+
+def _of_each_label(labels: Tensor, seed: int) -> list[int]:
+    """Indices of a few pictures of each label."""
+    seen: dict[int, int] = defaultdict(int)
+    chosen = []
+    for index in torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed)).tolist():
+        label = int(labels[index])
+        if seen[label] < START_PICTURES:
+            seen[label] += 1
+            chosen.append(index)
+    return chosen
+
+
+def _classify_by_means(classifier: nn.Linear, embeddings: Tensor, labels: Tensor) -> None:
+    """The mean of each class's embeddings as its row."""
+    means = torch.zeros_like(classifier.weight).index_add_(0, labels, F.normalize(embeddings, dim=1))
     classifier.weight.copy_(CLASS_MEAN_LENGTH * F.normalize(means, dim=1))
 
 

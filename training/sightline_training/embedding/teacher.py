@@ -5,6 +5,7 @@ ImageNet knows of things in general, which plain fine-tuning on products forgets
 """
 
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -65,3 +66,23 @@ def teacher_targets(features: Tensor) -> Tensor:
     """Centred, half whitened and cut to 256 components, unit rows: [N, 1280] to [N, 256]."""
     rows, mean = pca(features, DIMENSION, WHITENING)
     return nn.functional.normalize((features - mean) @ rows.T, dim=1)
+
+
+def nearest_labels(targets: Tensor, pictures: Sequence[Picture], count: int) -> dict[str, list[str]]:
+    """For each label, up to `count` labels of its dataset whose mean target is nearest in cosine, nearest first."""
+    keys = list(dict.fromkeys((p.dataset, p.label) for p in pictures))
+    number = {key: i for i, key in enumerate(keys)}
+    rows = torch.tensor([number[p.dataset, p.label] for p in pictures])
+    means = torch.zeros(len(keys), targets.shape[1]).index_add_(0, rows, targets)
+    means = nn.functional.normalize(means, dim=1)
+    members: dict[str, list[int]] = defaultdict(list)
+    for key, index in number.items():
+        members[key[0]].append(index)
+    result: dict[str, list[str]] = {}
+    for indices in members.values():
+        similarity = means[indices] @ means[indices].T
+        similarity.fill_diagonal_(-torch.inf)
+        order = similarity.topk(min(count, len(indices) - 1), dim=1).indices.tolist()
+        for index, near in zip(indices, order, strict=True):
+            result[keys[index][1]] = [keys[indices[i]][1] for i in near]
+    return result

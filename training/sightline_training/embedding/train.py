@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -20,11 +20,14 @@ from .pictures import Picture
 from .place import Place, Student, place_of_process
 from .sampler import BatchPlan, PKSampler
 from .start import Report, Run, start_run, teacher_of
+from .teacher import nearest_labels
 from .training_state import Curves, save_checkpoint
 from .validation import score, validate, validation_set
 from .views import Views
 
 LOSS_COLUMNS = ("step", "minutes", "rate", "classification", "triplet", "distillation", "accuracy")
+# A label's neighbours are drawn from this many that are most like it.
+NEIGHBOURS = 10
 VALIDATION_COLUMNS = ("step", "minutes", "dataset", "recall1", "map", "camera_recall1", "camera_map")
 
 
@@ -73,7 +76,8 @@ def train(
     run = start_run(config, pictures, labels, len(names), folder, after, place.device, report)
     student = place.wrapped(Student(run.model, run.classifier))
     targets = teacher_of(config, pictures, folder, report)
-    loader = _loader(config, pictures, names, run.step, place)
+    alike = nearest_labels(targets, pictures, NEIGHBOURS) if config.neighbours and targets is not None else {}
+    loader = _loader(config, pictures, names, alike, run.step, place)
     watched = validation_set(held_out, 4, 40)
     losses = Curves(folder / "losses.csv", LOSS_COLUMNS, run.step) if first else None
     curves = Curves(folder / "validation.csv", VALIDATION_COLUMNS, run.step) if first else None
@@ -112,17 +116,18 @@ def train(
 
 
 def _loader(
-    config: TrainConfig, pictures: Sequence[Picture], names: Sequence[str], step: int, place: Place
+    config: TrainConfig, pictures: Sequence[Picture], names: Sequence[str], alike: Mapping[str, Sequence[str]], step: int,
+    place: Place,
 ) -> DataLoader[tuple[Tensor, Tensor]]:
     """The batches from `step` on, each process with its own."""
     plan = BatchPlan(
         config.labels_per_batch, config.pictures_per_label, config.groups, tuple(config.sizes),
-        config.seed + 1000 * place.number,
+        config.seed + 1000 * place.number, config.neighbours,
     )
     quadrupled = {
         name: 4.0 for low, high in config.quadrupled_labels for name in names if low <= int(name) <= high
     }
-    sampler = PKSampler(pictures, plan, step, config.steps, config.dataset_weights, quadrupled)
+    sampler = PKSampler(pictures, plan, step, config.steps, config.dataset_weights, quadrupled, alike)
     return DataLoader(
         Views(pictures, config.augmentation, config.flipped), batch_sampler=sampler, num_workers=config.workers,
         worker_init_fn=lambda _: cv2.setNumThreads(0), prefetch_factor=4 if config.workers else None,
