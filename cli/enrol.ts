@@ -1,11 +1,10 @@
 /** Enrols pictures into a gallery: decode, embed whole, put in batches; an unreadable picture is skipped and told. */
-import { readFile } from 'node:fs/promises'
 import type { EmbedInput, EmbedOutput } from '@sightline/embedder/embed-task.ts'
 import type { Gallery, GalleryEntry } from '@sightline/shared/gallery/gallery.ts'
-import { decodeImage, defaultImageLimits } from '@sightline/shared/imaging/decode.ts'
 import type { Session } from '@sightline/shared/inference/session.ts'
-import { describeError, SightlineError } from '@sightline/shared/service/errors.ts'
+import { SightlineError } from '@sightline/shared/service/errors.ts'
 import type { LabelledPicture } from './label-file.ts'
+import { readPicture } from './pictures.ts'
 
 export interface UnreadablePicture {
   readonly path: string
@@ -18,10 +17,7 @@ const batchSize = 32
 
 /** The vector of a whole picture; throws a SightlineError that tells why there is none. */
 export async function embedFile(file: string, session: Session<EmbedInput, EmbedOutput>): Promise<Float32Array> {
-  const bytes = await readFile(file).catch((cause: unknown) => {
-    throw new SightlineError('FILE_UNREADABLE', `reading ${file}: ${describeError(cause)}`, { cause })
-  })
-  const pixels = await decodeImage(bytes, defaultImageLimits)
+  const pixels = await readPicture(file)
   return session.submit({ pixels }, [pixels.data.buffer])
 }
 

@@ -8,6 +8,7 @@ import { galleryAddCommand, galleryBuildCommand } from './commands/gallery-build
 import { galleryListCommand, galleryRemoveCommand } from './commands/gallery-list.ts'
 import { modelsListCommand, modelsRemoveCommand, modelsUseCommand, modelsVerifyCommand } from './commands/models.ts'
 import { modelsAddCommand, modelsPullCommand } from './commands/models-pull.ts'
+import { modelsQuantizeCommand } from './commands/models-quantize.ts'
 import { publishCommand } from './commands/publish.ts'
 import { recognizeCommand } from './commands/recognize.ts'
 import { runCommand } from './commands/run.ts'
@@ -25,6 +26,7 @@ const commands: readonly Command[] = [
   modelsListCommand,
   modelsPullCommand,
   modelsAddCommand,
+  modelsQuantizeCommand,
   modelsUseCommand,
   modelsVerifyCommand,
   modelsRemoveCommand,

@@ -1,7 +1,8 @@
-/** Finds the pictures that paths name: files as they are, folders by their pictures in the order of their names. */
-import { readdir, stat } from 'node:fs/promises'
+/** Finds the pictures that paths name: files as they are, folders by their pictures in the order of their names. Reads them. */
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { SightlineError } from '@sightline/shared/service/errors.ts'
+import { decodeImage, defaultImageLimits, type Pixels } from '@sightline/shared/imaging/decode.ts'
+import { describeError, SightlineError } from '@sightline/shared/service/errors.ts'
 
 const pictureName = /\.(jpe?g|png|webp|avif|gif|tiff?)$/i
 
@@ -28,4 +29,12 @@ export async function expandPaths(paths: readonly string[]): Promise<readonly st
     }),
   )
   return lists.flat()
+}
+
+/** The pixels of a picture file; throws FILE_UNREADABLE or what decoding throws. */
+export async function readPicture(file: string): Promise<Pixels> {
+  const bytes = await readFile(file).catch((cause: unknown) => {
+    throw new SightlineError('FILE_UNREADABLE', `reading ${file}: ${describeError(cause)}`, { cause })
+  })
+  return decodeImage(bytes, defaultImageLimits)
 }

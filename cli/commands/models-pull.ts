@@ -51,14 +51,20 @@ Example: sightline models pull pp-shituv2 --to my-models --use`,
       urlBase: text(values, 'url-base') ?? (terminal.env['SIGHTLINE_MODELS_MIRROR'] || undefined),
       files: texts(values, 'file'),
       openConverter: () =>
-        openConverter({ python: text(values, 'python'), env: terminal.env, stop: terminal.stop, tell: terminal.err }),
+        openConverter({
+          needs: 'paddle',
+          python: text(values, 'python'),
+          env: terminal.env,
+          stop: terminal.stop,
+          tell: terminal.err,
+        }),
       terminal,
       now: () => new Date(),
       onVerified(rows) {
         for (const line of verificationTable(rows)) terminal.err(line)
       },
     })
-    return await end(models, pulled.names, pulled.isNew ? 'registered' : 'there already', isJson, values, terminal)
+    return await endWith(models, pulled.names, pulled.isNew ? 'registered' : 'there already', isJson, values, terminal)
   },
 }
 
@@ -112,7 +118,7 @@ Example: sightline models add --manifest my-models.json --detector yolo.onnx --e
     await using _lock = await lockModels(models, terminal)
     const [detector, embedder] = [text(values, 'detector'), text(values, 'embedder')]
     const names = await addModels({ models, manifest, detector, embedder })
-    return await end(models, names, 'registered', flag(values, 'json'), values, terminal)
+    return await endWith(models, names, 'registered', flag(values, 'json'), values, terminal)
   },
 }
 
@@ -120,7 +126,8 @@ Example: sightline models add --manifest my-models.json --detector yolo.onnx --e
 export const lockModels = (models: string, { stop, err }: Terminal): Promise<AsyncDisposable> =>
   lockFolder(models, { stop, onWait: () => err(`waiting for another one who writes to ${models}`) })
 
-async function end(
+/** Puts the models in use where that was asked for, and says what became of them. */
+export async function endWith(
   models: string,
   names: readonly string[],
   state: string,

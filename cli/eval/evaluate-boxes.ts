@@ -1,12 +1,10 @@
 /** Measures the detector on pictures whose objects are boxed. */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openDetectorSession } from '@sightline/detector/session.ts'
-import { decodeImage, defaultImageLimits } from '@sightline/shared/imaging/decode.ts'
-import { describeError, SightlineError } from '@sightline/shared/service/errors.ts'
 import pLimit from 'p-limit'
 import { z } from 'zod'
 import type { Terminal, Values } from '../command.ts'
+import { readPicture } from '../pictures.ts'
 import { detectorOf, tellExecution, workersFor } from '../recognition-flags.ts'
 import { openProgress } from '../terminal/progress.ts'
 import { type BoxCorners, detectionMetrics, type PictureResult } from './detection.ts'
@@ -39,7 +37,8 @@ export async function evaluateBoxes(
   const results = await Promise.all(
     lines.map((line) =>
       limit(async (): Promise<PictureResult> => {
-        const pixels = await readPixels(join(root, line.image))
+        // The truth of a picture that can't be read would be missed: the figures would be wrong, so there are none.
+        const pixels = await readPicture(join(root, line.image))
         const { width, height } = pixels
         const { boxes } = await session.submit({ pixels }, [pixels.data.buffer])
         progress.advance()
@@ -54,12 +53,4 @@ export async function evaluateBoxes(
     ),
   )
   return { ...detectionMetrics(results), pictures: results.length }
-}
-
-/** The truth of a picture that can't be read would be missed: the figures would be wrong, so there are none. */
-async function readPixels(file: string): ReturnType<typeof decodeImage> {
-  const bytes = await readFile(file).catch((cause: unknown) => {
-    throw new SightlineError('FILE_UNREADABLE', `reading ${file}: ${describeError(cause)}`, { cause })
-  })
-  return decodeImage(bytes, defaultImageLimits)
 }

@@ -1,4 +1,4 @@
-/** Converts a Paddle inference model to ONNX with convert/convert.py, in a Python that has the pinned packages. */
+/** Converts Paddle inference models to ONNX, and ONNX to int8, with convert/convert.py in a Python that has the pinned packages. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { access, readFile } from 'node:fs/promises'
@@ -12,7 +12,9 @@ import { lockFolder } from './folder-lock.ts'
 
 const scripts = fileURLToPath(new URL('../../convert/', import.meta.url))
 const script = join(scripts, 'convert.py')
-const requirements = join(scripts, 'requirements.txt')
+
+/** What a Python must have: to convert from Paddle 0.8 GB, to quantize a tenth of it. */
+const requirementsOf = { paddle: 'requirements.txt', int8: 'requirements-int8.txt' } as const
 
 /** The environment that is made where none is named. */
 const cache = fileURLToPath(new URL('../../.cache/', import.meta.url))
@@ -43,9 +45,13 @@ export type Conversion = z.infer<typeof conversionSchema>
 export interface Converter {
   /** Writes model.onnx and conversion.json into `to`; throws MODEL_CONVERSION. */
   convert(role: Role, from: string, to: string): Promise<Conversion>
+  /** Writes the int8 form of the network `from` as the file `to`; throws MODEL_CONVERSION. */
+  quantize(from: string, to: string, calibration: string, isHeavyOnly: boolean): Promise<void>
 }
 
 export interface ConverterOptions {
+  /** What it is for. */
+  readonly needs: keyof typeof requirementsOf
   /** A Python with the packages of convert/requirements.txt; an environment is made in .cache/convert where not given. */
   readonly python: string | undefined
   readonly env: Environment
@@ -55,14 +61,15 @@ export interface ConverterOptions {
 }
 
 /** Finds or makes the Python first: what can't be converted need not be downloaded. */
-export async function openConverter({ python, env, stop, tell }: ConverterOptions): Promise<Converter> {
+export async function openConverter({ needs, python, env, stop, tell }: ConverterOptions): Promise<Converter> {
+  const file = requirementsOf[needs]
   const named = python ?? env['SIGHTLINE_CONVERT_PYTHON']
-  const command = named || (await ownPython(stop, tell))
-  const checked = await run(command, [script, 'check'], stop)
+  const command = named || (await ownPython(file, stop, tell))
+  const checked = await run(command, [script, 'check', file], stop)
   if (checked.code !== 0) {
     throw new SightlineError(
       'MODEL_CONVERSION',
-      `${command} can't convert: ${checked.tail}. Install the packages there: ${command} -m pip install -r ${requirements}`,
+      `${command} can't convert: ${checked.tail}. Install the packages there: ${command} -m pip install -r ${join(scripts, file)}`,
     )
   }
   return {
@@ -71,6 +78,13 @@ export async function openConverter({ python, env, stop, tell }: ConverterOption
       if (stop.aborted) throw new SightlineError('MODEL_CONVERSION', `converting the ${role} was stopped`)
       if (code !== 0) throw new SightlineError('MODEL_CONVERSION', `converting the ${role}: ${tail}`)
       return await readConversion(role, to)
+    },
+    async quantize(from, to, calibration, isHeavyOnly) {
+      const heavy = isHeavyOnly ? ['--heavy-only'] : []
+      const args = [script, 'quantize', '--from', from, '--calibration', calibration, '--to', to, ...heavy]
+      const { code, tail } = await run(command, args, stop)
+      if (stop.aborted) throw new SightlineError('MODEL_CONVERSION', 'quantizing was stopped')
+      if (code !== 0) throw new SightlineError('MODEL_CONVERSION', `quantizing ${from}: ${tail}`)
     },
   }
 }
@@ -87,22 +101,22 @@ async function readConversion(role: Role, folder: string): Promise<Conversion> {
   }
 }
 
-async function ownPython(stop: AbortSignal, tell: (line: string) => void): Promise<string> {
+async function ownPython(file: string, stop: AbortSignal, tell: (line: string) => void): Promise<string> {
   // Two that install into one environment would break it.
   await using _lock = await lockFolder(cache, { stop, onWait: () => tell(`waiting for another conversion's set-up`) })
   const python = join(ownEnvironment, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python')
-  if ((await run(python, [script, 'check'], stop)).code === 0) return python
+  if ((await run(python, [script, 'check', file], stop)).code === 0) return python
   tell(`making a Python environment for the conversion in ${ownEnvironment}, once; its packages take some minutes`)
   const steps: readonly (readonly [string, readonly string[]])[] = [
     ['python3', ['-m', 'venv', ownEnvironment]],
-    [python, ['-m', 'pip', 'install', '--disable-pip-version-check', '--quiet', '-r', requirements]],
+    [python, ['-m', 'pip', 'install', '--disable-pip-version-check', '--quiet', '-r', join(scripts, file)]],
   ]
   for (const [command, args] of steps) {
     const { code, tail } = await run(command, args, stop)
     if (code === 0) continue
     throw new SightlineError(
       'MODEL_CONVERSION',
-      `making a Python environment in ${ownEnvironment}: ${command} ${args.slice(0, 3).join(' ')}: ${tail}. Name a Python that has the packages of ${requirements} with --python or SIGHTLINE_CONVERT_PYTHON`,
+      `making a Python environment in ${ownEnvironment}: ${command} ${args.slice(0, 3).join(' ')}: ${tail}. Name a Python that has the packages of ${join(scripts, file)} with --python or SIGHTLINE_CONVERT_PYTHON`,
     )
   }
   return python

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from .errors import ConversionError
-from .packages import check, pinned
+from .packages import INT8, PADDLE, check, pinned
 
 KINDS = ("detector", "embedder")
 
@@ -22,7 +22,7 @@ def main(argv: "list[str]") -> int:
     os.environ.setdefault("GLOG_minloglevel", "3")
     options = _parser().parse_args(argv)
     try:
-        check()
+        check(options.needs)
         return int(options.command(options) or 0)
     except ConversionError as error:
         print(error, file=sys.stderr)
@@ -39,7 +39,10 @@ def _telling(lines: "list[str]") -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="convert.py", description="Converts PP-ShiTuV2's networks from Paddle to ONNX.")
+    parser = argparse.ArgumentParser(
+        prog="convert.py", description="Converts PP-ShiTuV2's networks from Paddle to ONNX, and ONNX networks to int8.",
+    )
+    parser.set_defaults(needs=PADDLE)
     commands = parser.add_subparsers(dest="name", required=True)
     for kind in KINDS:
         one = commands.add_parser(kind, help=f"convert the {kind}: writes model.onnx and conversion.json")
@@ -63,7 +66,15 @@ def _parser() -> argparse.ArgumentParser:
     archive.add_argument("--seed", type=int, default=0)
     archive.add_argument("--to", type=Path, required=True, help="the .tar to write")
     archive.set_defaults(command=_make_archive)
-    commands.add_parser("check", help="are the pinned packages here?").set_defaults(command=lambda _: None)
+    smaller = commands.add_parser("quantize", help="write the int8 form of an ONNX network")
+    smaller.add_argument("--from", dest="source", type=Path, required=True, help="the network")
+    smaller.add_argument("--calibration", type=Path, required=True, help="JSON {pictures, count, input}, see quantize.py")
+    smaller.add_argument("--heavy-only", action="store_true", help="only convolutions and matrix products")
+    smaller.add_argument("--to", type=Path, required=True, help="the .onnx to write")
+    smaller.set_defaults(command=_quantize, needs=INT8)
+    there = commands.add_parser("check", help="are the pinned packages here?")
+    there.add_argument("needs", nargs="?", choices=(PADDLE, INT8), default=PADDLE, help=f"which file's (default: {PADDLE})")
+    there.set_defaults(command=lambda _: None)
     return parser
 
 
@@ -111,3 +122,10 @@ def _make_archive(options: argparse.Namespace) -> None:
     from .archive import make_archive
 
     make_archive(options.kind, options.graphs, options.seed, options.to)
+
+
+def _quantize(options: argparse.Namespace) -> None:
+    from .quantize import quantize
+
+    options.to.parent.mkdir(parents=True, exist_ok=True)
+    quantize(options.source, options.to, options.calibration, options.heavy_only)

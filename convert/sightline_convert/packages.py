@@ -1,4 +1,4 @@
-"""Tells whether this Python has the packages of requirements.txt at exactly their versions."""
+"""Tells whether this Python has the packages of a requirements file at exactly their versions."""
 
 import importlib
 from importlib import metadata
@@ -6,25 +6,31 @@ from pathlib import Path
 
 from .errors import ConversionError
 
-REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
+FOLDER = Path(__file__).resolve().parent.parent
+PADDLE, INT8 = "requirements.txt", "requirements-int8.txt"
 
 # Where a package's module has another name.
 MODULES = {"paddlepaddle": "paddle", "protobuf": "google.protobuf", "pillow": "PIL"}
 
 
-def pinned() -> dict[str, str]:
-    """Package -> version, as requirements.txt has them."""
-    lines = (line.split("#")[0].strip() for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines())
-    pairs = (line.split("==") for line in lines if line)
-    return {name: version for name, version in pairs}
+def pinned(file: str = PADDLE) -> dict[str, str]:
+    """Package -> version, as a requirements file has them, with those of the files that it includes."""
+    found: dict[str, str] = {}
+    for line in (FOLDER / file).read_text(encoding="utf-8").splitlines():
+        line = line.split("#")[0].strip()
+        if line.startswith("-r "):
+            found |= pinned(line.removeprefix("-r ").strip())
+        elif line:
+            name, version = line.split("==")
+            found[name] = version
+    return found
 
 
-def check() -> dict[str, str]:
-    """The pinned packages; raises ConversionError that names what is missing, of another version, or can't be imported."""
-    faults = [fault for name, version in pinned().items() if (fault := _fault(name, version))]
+def check(file: str = PADDLE) -> None:
+    """Raises ConversionError that names what of a requirements file is missing, of another version, or can't be imported."""
+    faults = [fault for name, version in pinned(file).items() if (fault := _fault(name, version))]
     if faults:
-        raise ConversionError(f"this Python lacks what {REQUIREMENTS.name} pins: {'; '.join(faults)}")
-    return pinned()
+        raise ConversionError(f"this Python lacks what {file} pins: {'; '.join(faults)}")
 
 
 def _fault(name: str, version: str) -> "str | None":

@@ -65,6 +65,7 @@ describe.skipIf(paddle === undefined)('a network that was converted', { timeout:
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), 'sightline-'))
     converter = await openConverter({
+      needs: 'paddle',
       python: paddle!.python,
       env: {},
       stop: new AbortController().signal,

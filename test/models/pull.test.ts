@@ -13,9 +13,13 @@ import { modelsPullCommand } from '../../cli/commands/models-pull.ts'
 import { finish, runCli, startCli } from '../support/cli.ts'
 import { freePorts } from '../support/free-port.ts'
 import { writeProducts } from '../support/pictures.ts'
+import { requireService } from '../support/services.ts'
+import { mountSmallDisk } from '../support/small-disk.ts'
 import { type ArchiveServer, startArchiveServer } from './archive-server.ts'
 import { type Called, call } from './call.ts'
 import { archive, archives, type FakePython, fakePython, names, pair } from './test-archives.ts'
+
+const smallDisk = await requireService('small-disk')
 
 let files: Record<string, Buffer>
 let converter: FakePython
@@ -223,6 +227,23 @@ describe('nothing is registered, and the reason is told,', () => {
     // Writing there fails as on a full disk.
     await symlink('/dev/full', join(models, '.downloads', `${pair.detector.archive}.partial`))
     await failing(server, 'FILE_UNWRITABLE', /no space left on the disk\. Nothing was registered/)
+  })
+
+  describe.skipIf(smallDisk === undefined)('on a disk that is really full', () => {
+    // Room for the archives; for what is unpacked; for the converted networks, but not beside their places.
+    test.each([
+      { room: 'none', kilobytes: 12 },
+      { room: 'what is unpacked', kilobytes: 48 },
+      { room: 'one network', kilobytes: 180 },
+    ])('with room for $room', async ({ kilobytes }) => {
+      await using disk = await mountSmallDisk(kilobytes)
+      models = join(disk.path, 'models')
+      const large = await archive('weights'.repeat(2000))
+      await using server = await startArchiveServer({ [pair.detector.archive]: large, [pair.embedder.archive]: large })
+      await expect(pull(server)).rejects.toMatchObject({ message: expect.stringMatching(/no space left on/i) })
+      expect(await registered()).toEqual([])
+      expect(await leftOvers()).toEqual([])
+    })
   })
 
   test('when the Python has not what the conversion needs, before anything is downloaded', async () => {

@@ -82,7 +82,12 @@ const [script, role, fromFlag, from, toFlag, to] = process.argv.slice(2)
 if (role !== 'check') {
   if (!script.endsWith('convert/convert.py') || fromFlag !== '--from' || toFlag !== '--to') process.exit(2)
   for (const file of ['inference.pdmodel', 'inference.pdiparams']) readFileSync(from + '/' + file)
-  for (const file of ['model.onnx', 'conversion.json']) copyFileSync(${JSON.stringify(folder)} + '/' + role + '/' + file, to + '/' + file)
+  try {
+    for (const file of ['model.onnx', 'conversion.json']) copyFileSync(${JSON.stringify(folder)} + '/' + role + '/' + file, to + '/' + file)
+  } catch (error) {
+    console.error(error.message)
+    process.exit(1)
+  }
 }
 `,
   )

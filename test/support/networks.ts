@@ -100,3 +100,29 @@ export function picodetFile(size: number, heads: readonly string[], strides: rea
     constants: [constant('weights', [33, 3, 1, 1], weights(99, seed)), constant('bias', [33], bias)],
   })
 }
+
+/** As embedderFile, but on the way red is three hundred times stronger than green and blue. */
+export function mutedEmbedderFile({ size = 32, dimension = 768, seed = 1 } = {}): Buffer {
+  const diagonal = (red: number, other: number): number[] => [red, 0, 0, 0, other, 0, 0, 0, other]
+  return onnxFile({
+    input: imageOf(size),
+    outputs: [{ name: 'vector', shape: ['N', dimension] }],
+    nodes: [
+      { op: 'Conv', inputs: ['image', 'unlike'], outputs: ['uneven'] },
+      { op: 'Conv', inputs: ['uneven', 'alike'], outputs: ['even'] },
+      {
+        op: 'AveragePool',
+        inputs: ['even'],
+        outputs: ['grid'],
+        attributes: { kernel_shape: [size / 4, size / 4], strides: [size / 4, size / 4] },
+      },
+      { op: 'Flatten', inputs: ['grid'], outputs: ['colours'] },
+      { op: 'MatMul', inputs: ['colours', 'matrix'], outputs: ['vector'] },
+    ],
+    constants: [
+      constant('unlike', [3, 3, 1, 1], diagonal(300, 1)),
+      constant('alike', [3, 3, 1, 1], diagonal(1 / 300, 1)),
+      constant('matrix', [48, dimension], weights(48 * dimension, seed)),
+    ],
+  })
+}

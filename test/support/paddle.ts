@@ -1,9 +1,10 @@
-/** What a test of the conversion needs: a Python with convert/requirements.txt, and the published networks' programs. */
+/** What tests of convert.py need: a Python with its packages and, to convert, the published networks' programs. */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { pythonEnvironment } from './python-environment.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -33,3 +34,7 @@ export async function findPaddle(env: NodeJS.ProcessEnv = process.env): Promise<
   }
   return { python, graphs }
 }
+
+/** The interpreter of an environment with the quantizer's packages; rejects where it can't be made. */
+export const int8Python = (): Promise<string> =>
+  pythonEnvironment('int8', join(root, 'convert', 'requirements-int8.txt'), 'onnxruntime.quantization')

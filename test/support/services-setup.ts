@@ -7,10 +7,11 @@ import type { TestProject } from 'vitest/node'
 import { type KafkaBroker, startKafkaBroker } from './kafka-broker.ts'
 import { kcatMissing, pythonClient } from './kafka-clients.ts'
 import { kafkaJars, kafkaMissing } from './kafka-jars.ts'
-import { findPaddle } from './paddle.ts'
+import { findPaddle, int8Python } from './paddle.ts'
 import { qdrantMissing, startQdrantServer } from './qdrant-server.ts'
 import { installRedis, redisMissing, startRedisServer } from './redis-server.ts'
 import type { ServiceAnswer, ServiceName, ServiceRequest, Services } from './services.ts'
+import { smallDiskMissing } from './small-disk.ts'
 
 const { KAFKA_BROKERS: kafkaBrokers, REDIS_URL: redisUrl, QDRANT_URL: qdrantUrl } = process.env
 const required = new Set((process.env['REQUIRE_SERVICES'] ?? '').split(',').filter((name) => name !== ''))
@@ -94,6 +95,18 @@ async function provide(
   if (name === 'paddle') {
     const paddle = await findPaddle()
     return 'missing' in paddle ? paddle : found(paddle)
+  }
+  if (name === 'int8') {
+    return int8Python().then(
+      (python) => found({ python }),
+      (error: unknown) => ({
+        missing: `no Python with convert/requirements-int8.txt: ${String(error).split('\n')[0]}`,
+      }),
+    )
+  }
+  if (name === 'small-disk') {
+    const missing = await smallDiskMissing()
+    return missing === null ? found({}) : { missing }
   }
   if (name === 'qdrant' && qdrantUrl !== undefined) return found({ url: qdrantUrl, isEngine: false })
   if (name === 'qdrant' || name === 'qdrant-process') {

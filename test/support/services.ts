@@ -29,6 +29,10 @@ export interface Services {
   readonly python: { readonly interpreter: string }
   /** Paddle's converter, and the programs of the published networks. */
   readonly paddle: Paddle
+  /** A Python with the quantizer's packages. */
+  readonly int8: { readonly python: string }
+  /** Leave to mount a small disk (mountSmallDisk), to fill it. */
+  readonly 'small-disk': Record<string, never>
 }
 
 export type ServiceName = keyof Services
