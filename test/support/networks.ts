@@ -126,3 +126,37 @@ export function mutedEmbedderFile({ size = 32, dimension = 768, seed = 1 } = {})
     ],
   })
 }
+
+/**
+ * As YOLO is exported, [N, 5, 4]: in each quarter of the picture a box of a third of its side, its score above a quarter.
+ * Pixels up to `size` and scores below 1 lie in one tensor.
+ */
+export function yoloFile({ size = 320, seed = 1 } = {}): Buffer {
+  const quarters = Float32Array.from([1, 3, 1, 3, 1, 1, 3, 3], (quarter) => (quarter * size) / 4)
+  const sides = new Float32Array(8).fill(size / 3)
+  return onnxFile({
+    input: imageOf(size),
+    outputs: [{ name: 'anchors', shape: ['N', 5, 4] }],
+    nodes: [
+      {
+        op: 'AveragePool',
+        inputs: ['image'],
+        outputs: ['cells'],
+        attributes: { kernel_shape: [size / 2, size / 2], strides: [size / 2, size / 2] },
+      },
+      { op: 'Conv', inputs: ['cells', 'shifts'], outputs: ['shifted'] },
+      { op: 'Add', inputs: ['shifted', 'places'], outputs: ['placed'] },
+      { op: 'Conv', inputs: ['cells', 'logits', 'bias'], outputs: ['logit'] },
+      { op: 'Sigmoid', inputs: ['logit'], outputs: ['score'] },
+      { op: 'Concat', inputs: ['placed', 'score'], outputs: ['both'], attributes: { axis: 1 } },
+      { op: 'Reshape', inputs: ['both', 'shape'], outputs: ['anchors'] },
+    ],
+    constants: [
+      constant('shifts', [4, 3, 1, 1], weights(12, seed)),
+      constant('places', [1, 4, 2, 2], Float32Array.from([...quarters, ...sides])),
+      constant('logits', [1, 3, 1, 1], [0.1, 0.1, 0.1]),
+      constant('bias', [1], [-0.5]),
+      { name: 'shape', dims: [3], data: [0n, 5n, 4n] },
+    ],
+  })
+}
