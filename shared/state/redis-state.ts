@@ -1,4 +1,4 @@
-/** State in Redis, shared by all instances. While Redis is away every command fails at once: nothing waits, no frame is held up. */
+/** State in Redis, shared by all instances. While Redis is away or frozen every command fails at once: no frame is held up. */
 import { Redis } from 'ioredis'
 import { describeError, SightlineError } from '../service/errors.ts'
 import type { State } from './state.ts'
@@ -19,6 +19,7 @@ export class RedisState implements State {
   readonly #redis: Redis
   readonly #place: string
   readonly #prefix: string
+  readonly #commandTimeoutMs: number
   /** Why there is no connection, without the log-in. */
   #problem: string | undefined
   /** The first connection stands or has failed. Later ones are not waited for. */
@@ -30,18 +31,29 @@ export class RedisState implements State {
     if (parsed === undefined || !['redis:', 'rediss:'].includes(parsed.protocol)) {
       throw new SightlineError('CONFIG_INVALID', 'the URL of Redis does not begin with redis:// or rediss://')
     }
-    this.#place = parsed.host
+    const database = parsed.pathname.slice(1)
+    if (!/^\d*$/.test(database)) {
+      const advice = 'no number of a database; a / in a password is written as %2F'
+      throw new SightlineError('CONFIG_INVALID', `what follows the host in the URL of Redis is ${advice}`)
+    }
+    this.#place = parsed.host + (database === '' ? '' : `/${database}`)
     this.#prefix = prefix
+    this.#commandTimeoutMs = commandTimeoutMs
     this.#redis = new Redis(url, {
       connectTimeout: connectTimeoutMs,
       commandTimeout: commandTimeoutMs,
+      // A connection on which nothing comes is given up, lest every command waits out its time, and frames to be kept pile up
+      // in its buffer. Longer than a command's time: it may have been this process that was held up.
+      socketTimeout: 2 * commandTimeoutMs,
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
       retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), reconnectMaxMs),
     })
     // Told with the next command; without a listener it would end the process.
     this.#redis.on('error', (error: Error) => {
-      this.#problem = describeError(error)
+      this.#problem = this.#reason(error) ?? this.#problem
+      // The client would go on in database 0, where the keys of others may be.
+      if (isOfSelect(error)) this.#redis.disconnect(true)
     })
     this.#redis.on('ready', () => {
       this.#problem = undefined
@@ -78,11 +90,21 @@ export class RedisState implements State {
       await this.#tried
       return await command(this.#redis)
     } catch (cause) {
-      const reason = this.#problem ?? describeError(cause)
-      throw new SightlineError('STATE_UNAVAILABLE', `Redis at ${this.#place} does not answer: ${reason}`, {
+      const reason = this.#problem ?? this.#reason(cause) ?? 'the connection was lost'
+      throw new SightlineError('STATE_UNAVAILABLE', `Redis at ${this.#place} can't be used: ${reason}`, {
         cause,
         retryable: true,
       })
     }
   }
+
+  /** Undefined where the client only says that it has no connection, and not why. */
+  #reason(error: unknown): string | undefined {
+    const text = describeError(error)
+    if (text.startsWith('Stream isn')) return undefined
+    return /^(Command timed out|Socket timeout)/.test(text) ? `no answer within ${this.#commandTimeoutMs} ms` : text
+  }
 }
+
+const isOfSelect = (error: Error): boolean =>
+  'command' in error && (error.command as { readonly name?: string } | undefined)?.name === 'select'

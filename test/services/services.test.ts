@@ -3,12 +3,14 @@ import { randomBytes } from 'node:crypto'
 import sharp from 'sharp'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { SightlineError } from '../../shared/service/errors.ts'
+import { startRedisServer } from '../support/redis-server.ts'
 import { startService } from '../support/service-process.ts'
 import { requireService } from '../support/services.ts'
 import { Deployment, frameOf } from './deployment.ts'
 
 const kafka = await requireService('kafka')
 const redis = await requireService('redis')
+const hasRedis = (await requireService('redis-process')) !== undefined
 
 const open: Deployment[] = []
 afterEach(async () => {
@@ -20,6 +22,7 @@ const deploy = async (env: Readonly<Record<string, string>> = {}): Promise<Deplo
   return deployment
 }
 
+const patient = { timeout: 20_000 }
 const cameras = ['cam-1', 'cam-2', 'cam-3', 'cam-4']
 
 describe.skipIf(kafka === undefined)('three services on Kafka', { timeout: 120_000 }, () => {
@@ -178,6 +181,53 @@ describe.skipIf(kafka === undefined)('three services on Kafka', { timeout: 120_0
     expect((await detector.get('/metrics')).text).toContain('sightline_dependency_up{dependency="redis"} 0')
     expect(detector.child.output()).toContain('Redis is away')
     expect(detector.child.output() + text).not.toContain('secret')
+  })
+
+  test.skipIf(!hasRedis)('run on while Redis is frozen, and use it again when it goes on', async () => {
+    await using server = await startRedisServer()
+    const deployment = await deploy({ SIGHTLINE_REDIS_URL: server.url })
+    const { detector } = await deployment.startAll()
+    const readiness = async () => JSON.parse((await detector.get('/readyz')).text)
+    const twice = async (id: string) => {
+      const frame = { ...(await frameOf('cam-1', 0)), id }
+      await deployment.publish([frame, frame])
+    }
+    const reader = await deployment.read()
+    const duplicates = 'sightline_messages_dropped_total{stage="detector",reason="duplicate"}'
+    await twice('before')
+    await expect.poll(async () => (await detector.get('/metrics')).text, patient).toContain(`${duplicates} 1`)
+    expect(await readiness()).toMatchObject({ status: 'ready' })
+    server.freeze()
+    await twice('frozen')
+    await expect.poll(() => reader.ids(), patient).toEqual(['cam-1:before', 'cam-1:frozen', 'cam-1:frozen'])
+    expect(await readiness()).toMatchObject({
+      status: 'degraded',
+      checks: expect.arrayContaining([
+        { name: 'redis', isRequired: false, problem: expect.stringContaining('no answer within 500 ms') },
+      ]),
+    })
+    expect(detector.child.output()).toMatch(
+      /Redis is away.*no answer within 500 ms|no answer within 500 ms.*Redis is away/,
+    )
+    server.thaw()
+    await expect.poll(readiness, patient).toMatchObject({ status: 'ready' })
+    await twice('after')
+    await expect.poll(async () => (await detector.get('/metrics')).text, patient).toContain(`${duplicates} 2`)
+    expect(await deployment.ends()).toMatchObject({ published: 3, events: 4, missing: 0 })
+    expect(detector.child.output()).toContain('Redis is back')
+  })
+
+  test.skipIf(!hasRedis)('run on with a wrong password for Redis, which nobody is told', async () => {
+    await using server = await startRedisServer({ password: 'sesame' })
+    const deployment = await deploy({ SIGHTLINE_REDIS_URL: server.url.replace('sesame', 'hunter2') })
+    const { detector } = await deployment.startAll()
+    await deployment.publish([await frameOf('cam-1', 0), await frameOf('cam-2', 1)])
+    expect(await deployment.ends()).toMatchObject({ events: 2, missing: 0 })
+    const { text } = await detector.get('/readyz')
+    expect(JSON.parse(text)).toMatchObject({ status: 'degraded' })
+    expect(text).toContain('WRONGPASS')
+    expect(detector.child.output()).toContain('WRONGPASS')
+    expect(detector.child.output() + text).not.toContain('hunter2')
   })
 
   test('do not start without their topics, and say which command makes them', async () => {

@@ -1,4 +1,4 @@
-/** A real Redis for tests: starts on a free port, can be killed and started again on its data. */
+/** A real Redis for tests: starts on a free port, can be frozen, and killed and started again on its data. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
@@ -17,6 +17,9 @@ export interface RedisServer extends AsyncDisposable {
   readonly url: string
   kill(): Promise<void>
   start(): Promise<void>
+  /** It keeps its connections and takes new ones, and answers nothing. */
+  freeze(): void
+  thaw(): void
 }
 
 /** Null where a server can be started on this machine; else what is missing. */
@@ -35,13 +38,20 @@ export async function installRedis(): Promise<void> {
   await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'redis-server'], options)
 }
 
-export async function startRedisServer(): Promise<RedisServer> {
+export interface RedisServerOptions {
+  /** That clients have to give; the URL holds it. */
+  readonly password?: string
+}
+
+export async function startRedisServer({ password }: RedisServerOptions = {}): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'sightline-redis-'))
   const [port] = (await freePorts(1)) as [number]
   let child: Child | undefined
   const start = async () => {
     const network = ['--port', String(port), '--bind', '127.0.0.1']
-    child = await startChild('redis-server', [...network, '--dir', folder, '--save', '', '--appendonly', 'yes'])
+    const files = ['--dir', folder, '--save', '', '--appendonly', 'yes']
+    const access = password === undefined ? [] : ['--requirepass', password]
+    child = await startChild('redis-server', [...network, ...files, ...access])
     await ready(port, child)
   }
   const kill = async () => {
@@ -50,9 +60,11 @@ export async function startRedisServer(): Promise<RedisServer> {
   }
   await start()
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `redis://${password === undefined ? '' : `:${password}@`}127.0.0.1:${port}`,
     kill,
     start,
+    freeze: () => child?.signal('SIGSTOP'),
+    thaw: () => child?.signal('SIGCONT'),
     [Symbol.asyncDispose]: async () => {
       await kill()
       await rm(folder, { recursive: true, force: true })
@@ -78,6 +90,6 @@ function answersPing(port: number): Promise<boolean> {
     socket.setTimeout(1000, () => done(false))
     socket.on('error', () => done(false))
     socket.on('close', () => done(false))
-    socket.on('data', (data) => done(data.toString().startsWith('+PONG')))
+    socket.on('data', (data) => done(/^(\+PONG|-NOAUTH)/.test(data.toString())))
   })
 }
