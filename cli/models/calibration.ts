@@ -1,8 +1,9 @@
 /** Calibration pictures for the quantizer: decoded, at the network's size, one after another in one file. */
 import { open } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { cutCrop } from '@sightline/shared/imaging/crop.ts'
 import { cropAndResize, wholeRect } from '@sightline/shared/imaging/resize.ts'
-import type { InputContract } from '@sightline/shared/inference/model-manifest.ts'
+import type { ModelManifest } from '@sightline/shared/inference/model-manifest.ts'
 import { SightlineError } from '@sightline/shared/service/errors.ts'
 import { readPicture } from '../pictures.ts'
 import { diskError } from './disk.ts'
@@ -20,18 +21,19 @@ export interface Calibration {
 /** Writes up to 256 of the pictures, evenly spread, into `folder` as the pipeline would feed them. */
 export async function writeCalibration(
   files: readonly string[],
-  input: InputContract,
+  { task, input }: ModelManifest,
   folder: string,
   stop: AbortSignal,
 ): Promise<Calibration> {
   const rgb = join(folder, 'calibration.rgb')
   const chosen = spread(files, mostPictures)
+  const resize = task === 'embedder' ? cutCrop : cropAndResize
   try {
     await using out = await open(rgb, 'w')
     for (const file of chosen) {
       if (stop.aborted) throw new SightlineError('MODEL_CONVERSION', 'quantizing was stopped')
       const pixels = await readPicture(file)
-      await out.writeFile(cropAndResize(pixels, wholeRect(pixels), input.width, input.height, input.interpolation))
+      await out.writeFile(resize(pixels, wholeRect(pixels), input.width, input.height, input.interpolation))
     }
   } catch (error) {
     throw diskError(error, rgb) ?? error

@@ -65,7 +65,7 @@ export async function quantizeModel(options: QuantizeOptions): Promise<Int8Loss>
   const pictures = await readable(options)
   const files = pictures.map(({ file }) => file)
   terminal.err(`quantizing ${name}`)
-  const calibration = await writeCalibration(files, float.input, work.path, terminal.stop)
+  const calibration = await writeCalibration(files, float, work.path, terminal.stop)
   const path = join(work.path, 'int8.onnx')
   await converter.quantize(weights, path, calibration.path, isDecodedInside(float))
   using progress = openProgress(terminal, 'comparing', 2 * pictures.length)

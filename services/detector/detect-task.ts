@@ -1,5 +1,6 @@
 /** What the detector's workers do: resize, run the network, decode its boxes, cut the crops from the full-resolution frame. */
 import type { Box } from '@sightline/shared/contracts/messages.ts'
+import { cutCrop } from '@sightline/shared/imaging/crop.ts'
 import type { Pixels } from '@sightline/shared/imaging/decode.ts'
 import { cropAndResize, type PixelRect, wholeRect } from '@sightline/shared/imaging/resize.ts'
 import { canaryPattern } from '@sightline/shared/inference/canary-pattern.ts'
@@ -48,7 +49,7 @@ export function createTask(contract: DetectContract): Task<DetectInput, DetectOu
         const { outputs: found, picture } = answers[index]!
         const detected = decode(output, found, picture, input, pixels, options)
         const boxes = withWholeFrame(detected, pixels, options.wholeFrame)
-        return { boxes, crops: boxes.map((box) => cutCrop(pixels, box, options)) }
+        return { boxes, crops: boxes.map((box) => cropOf(pixels, box, options)) }
       })
       return { outputs, transfer: outputs.flatMap(({ crops }) => crops.map(({ data }) => data.buffer)) }
     },
@@ -83,10 +84,10 @@ function withWholeFrame(
 }
 
 /** The reference cuts at whole pixels, rounded towards zero. */
-function cutCrop(pixels: Pixels, box: Box, { cropWidth, cropHeight }: DetectContract['options']): Pixels {
+function cropOf(pixels: Pixels, box: Box, { cropWidth, cropHeight }: DetectContract['options']): Pixels {
   const x1 = Math.min(Math.trunc(box.x1), pixels.width - 1)
   const y1 = Math.min(Math.trunc(box.y1), pixels.height - 1)
   const rect: PixelRect = { x1, y1, x2: Math.max(Math.trunc(box.x2), x1 + 1), y2: Math.max(Math.trunc(box.y2), y1 + 1) }
-  const data = cropAndResize(pixels, rect, cropWidth, cropHeight, 'linear')
+  const data = cutCrop(pixels, rect, cropWidth, cropHeight, 'linear')
   return { data, width: cropWidth, height: cropHeight }
 }

@@ -1,6 +1,7 @@
 /** What the embedder's workers do: resize, run the network on the whole batch, scale each vector to unit length. */
+import { cutCrop } from '@sightline/shared/imaging/crop.ts'
 import type { Pixels } from '@sightline/shared/imaging/decode.ts'
-import { cropAndResize, wholeRect } from '@sightline/shared/imaging/resize.ts'
+import { wholeRect } from '@sightline/shared/imaging/resize.ts'
 import { canaryPattern } from '@sightline/shared/inference/canary-pattern.ts'
 import { feeder } from '@sightline/shared/inference/input-tensor.ts'
 import type { EmbedderManifest } from '@sightline/shared/inference/model-manifest.ts'
@@ -74,7 +75,7 @@ export function createTask({ input, output, canary }: EmbedContract): Task<Embed
 
 function atSize(pixels: Pixels, { width, height, interpolation }: EmbedContract['input']): Uint8Array {
   if (pixels.width === width && pixels.height === height) return pixels.data
-  return cropAndResize(pixels, wholeRect(pixels), width, height, interpolation)
+  return cutCrop(pixels, wholeRect(pixels), width, height, interpolation)
 }
 
 /** Scales to unit length in place; throws INFERENCE_FAILED for a vector without direction. */

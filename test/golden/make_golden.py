@@ -37,6 +37,17 @@ def resizes() -> dict[str, str]:
     return answers
 
 
+def averages() -> dict[str, str]:
+    """The same picture and a part of it, averaged down along both axes or one."""
+    picture = noise(61 * 43 * 3, 7).reshape(43, 61, 3)
+    answers = {}
+    for x1, y1, x2, y2, width, height in [(0, 0, 61, 43, 24, 16), (0, 0, 61, 43, 20, 43), (5, 3, 50, 40, 45, 11), (0, 0, 60, 40, 20, 10)]:
+        crop = np.ascontiguousarray(picture[y1:y2, x1:x2])
+        answer = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)
+        answers[f"{x1},{y1},{x2},{y2} {width}x{height}"] = answer.tobytes().hex()
+    return answers
+
+
 def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
@@ -86,5 +97,5 @@ def tensor() -> list[float]:
 
 
 if __name__ == "__main__":
-    for name, value in [("resize", resizes()), ("picodet", picodet()), ("tensor", tensor())]:
+    for name, value in [("resize", resizes()), ("average", averages()), ("picodet", picodet()), ("tensor", tensor())]:
         (HERE / f"{name}.json").write_text(json.dumps(value, indent=1) + "\n")

@@ -1,7 +1,8 @@
 /** Resizing and normalizing agree with OpenCV and numpy, whose answers lie in test/golden. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { cropAndResize, type Interpolation } from '../../shared/imaging/resize.ts'
+import { average, cutCrop } from '../../shared/imaging/crop.ts'
+import { cropAndResize, type Interpolation, wholeRect } from '../../shared/imaging/resize.ts'
 import { normalizationTable, writePlanes } from '../../shared/imaging/to-tensor.ts'
 import type { InputContract } from '../../shared/inference/model-manifest.ts'
 import { noise } from '../support/noise.ts'
@@ -22,6 +23,45 @@ describe('cropping and resizing differs from OpenCV by at most one level', () =>
     const differences = found.map((value, index) => Math.abs(value - expected[index]!))
     expect(Math.max(...differences)).toBeLessThanOrEqual(1)
     expect(differences.filter((difference) => difference > 0).length / found.length).toBeLessThan(0.06)
+  })
+})
+
+describe('averaging differs from OpenCV by at most one level', () => {
+  test.each(Object.entries(golden<Record<string, string>>('average')))('%s', (name, hex) => {
+    const [x1, y1, x2, y2, width, height] = name.split(/[ ,x]/).map(Number) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ]
+    const found = average(picture, { x1, y1, x2, y2 }, width, height)
+    const expected = Buffer.from(hex, 'hex')
+    expect(found.length).toBe(expected.length)
+    expect(Math.max(...found.map((value, index) => Math.abs(value - expected[index]!)))).toBeLessThanOrEqual(1)
+  })
+})
+
+describe('a crop', () => {
+  const rect = { x1: 5, y1: 3, x2: 50, y2: 40 }
+
+  test('is sampled as the reference does it down to half the size', () => {
+    expect(cutCrop(picture, rect, 23, 19, 'linear')).toEqual(cropAndResize(picture, rect, 23, 19, 'linear'))
+  })
+
+  test('is averaged below, each axis for itself', () => {
+    expect(cutCrop(picture, rect, 20, 16, 'linear')).toEqual(average(picture, rect, 20, 16))
+    const rows = { data: average(picture, rect, 45, 16), width: 45, height: 16 }
+    expect(cutCrop(picture, rect, 30, 16, 'linear')).toEqual(cropAndResize(rows, wholeRect(rows), 30, 16, 'linear'))
+  })
+
+  test('of fine stripes is their mean, not whatever lies under the samples', () => {
+    const stripes = { data: new Uint8Array(300 * 300 * 3), width: 300, height: 300 }
+    for (let index = 0; index < stripes.data.length; index += 3) {
+      stripes.data.fill(Math.floor(index / 3) % 3 === 0 ? 240 : 0, index, index + 3)
+    }
+    expect(new Set(cutCrop(stripes, wholeRect(stripes), 50, 50, 'linear'))).toEqual(new Set([80]))
   })
 })
 
