@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Delivery, Handler, Headers, Publication } from '@sightline/shared/bus/bus.ts'
 import type { KafkaBus } from '@sightline/shared/bus/kafka-bus.ts'
+import type { SettleOptions } from '@sightline/shared/bus/kafka-settled.ts'
 import { redriveOfHeader } from '@sightline/shared/contracts/frame.ts'
 import { positionText } from '@sightline/shared/contracts/ids.ts'
 import { deadLetterTopic, isDeadLetterTopic, type Topics } from '@sightline/shared/contracts/topics.ts'
@@ -95,10 +96,10 @@ export async function openLetters(
   bus: DeadLetterBus,
   topics: Topics,
   filter: DeadLetterFilter,
-  stop: AbortSignal,
+  waiting: SettleOptions,
 ): Promise<readonly DeadLetter[]> {
-  for (const topic of letterTopics(topics, filter)) await bus.settled(topic, stop)
-  if (stop.aborted) return []
+  for (const topic of letterTopics(topics, filter)) await bus.settled(topic, waiting)
+  if (waiting.stop.aborted) return []
   return (await readDeadLetters(bus, topics, filter)).filter(({ isRedriven }) => !isRedriven)
 }
 
@@ -114,9 +115,9 @@ export async function redrive(
   bus: DeadLetterBus,
   topics: Topics,
   filter: DeadLetterFilter,
-  stop: AbortSignal,
+  waiting: SettleOptions,
 ): Promise<number> {
-  const letters = await openLetters(bus, topics, filter, stop)
+  const letters = await openLetters(bus, topics, filter, waiting)
   const wanted = new Set(letters.map(({ position }) => position))
   const done = new Set<string>()
   for (const topic of new Set(letters.map((letter) => letter.topic))) {
@@ -127,7 +128,7 @@ export async function redrive(
       return found.flatMap(again)
     }
     await bus.prepare([originOf(topic), topic])
-    await readToEnd(bus, topic, republish, stop)
+    await readToEnd(bus, topic, republish, waiting.stop)
   }
   return done.size
 }

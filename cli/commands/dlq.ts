@@ -1,6 +1,7 @@
 /** `sightline dlq list`, `show` and `redrive`: what could not be processed, why, and once more. */
 import { writeFile } from 'node:fs/promises'
 import { KafkaBus } from '@sightline/shared/bus/kafka-bus.ts'
+import type { SettleOptions } from '@sightline/shared/bus/kafka-settled.ts'
 import { type Command, choice, flag, number, text, usageError, type Values } from '../command.ts'
 import {
   type DeadLetter,
@@ -114,16 +115,24 @@ Example: sightline dlq redrive --reason GALLERY_EMBEDDER`,
     }
     const { connection, topics } = await kafkaOf(values, terminal)
     await using bus = new KafkaBus(connection)
+    const waiting: SettleOptions = {
+      stop: terminal.stop,
+      onWait: (topic, atMostMs) => terminal.err(waitLine(topic, atMostMs)),
+    }
     if (flag(values, 'dry-run')) {
-      const letters = await openLetters(bus, topics, filter, terminal.stop)
+      const letters = await openLetters(bus, topics, filter, waiting)
       for (const letter of letters) terminal.out(flag(values, 'json') ? json(letter) : line(letter))
       return 0
     }
-    const redriven = await redrive(bus, topics, filter, terminal.stop)
+    const redriven = await redrive(bus, topics, filter, waiting)
     terminal.out(flag(values, 'json') ? JSON.stringify({ redriven }) : `${redriven} dead letters published again`)
     return 0
   },
 }
+
+const waitLine = (topic: string, atMostMs: number): string =>
+  `a transaction is open in ${topic}, as a process that was killed leaves it: waiting until the broker ends it, ` +
+  `some 20 s, ${Math.ceil(atMostMs / 1000)} s at most`
 
 function filterOf(values: Values): DeadLetterFilter {
   const since = text(values, 'since')

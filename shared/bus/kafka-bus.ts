@@ -8,7 +8,7 @@ import { isNoSuchGroup, kafkaError } from './kafka-errors.ts'
 import { type Compression, defaultKafkaTimes, type KafkaConnection, type KafkaTimes } from './kafka-options.ts'
 import { KafkaPublisher } from './kafka-publisher.ts'
 import { KafkaRouter } from './kafka-router.ts'
-import { topicSettled } from './kafka-settled.ts'
+import { type SettleOptions, topicSettled } from './kafka-settled.ts'
 import { KafkaSubscription } from './kafka-subscription.ts'
 import { findTopic, topicsMissing } from './kafka-topics.ts'
 import { defaultMessageLimit } from './message-size.ts'
@@ -117,9 +117,9 @@ export class KafkaBus implements Bus {
    *
    * @throws BUS_TOPIC_MISSING, BUS_UNAVAILABLE
    */
-  async settled(topic: string, stop: AbortSignal): Promise<void> {
+  async settled(topic: string, options: SettleOptions): Promise<void> {
     await this.assertTopics([topic])
-    await topicSettled(this.#clients, topic, this.#times.publishTimeoutMs, stop)
+    await topicSettled(this.#clients, topic, this.#times.publishTimeoutMs, options)
   }
 
   /** Removes a group that was made for one reading, once it is left; it would be listed, with a lag, for a week. */

@@ -6,6 +6,15 @@ import { kafkaError } from './kafka-errors.ts'
 import { topicOffsets } from './kafka-lag.ts'
 
 const pollMs = 100
+/** Transactions of a process that lives end within this time; a longer wait is worth a word. */
+const tellAfterMs = 1_000
+
+export interface SettleOptions {
+  /** Ends the wait. */
+  readonly stop: AbortSignal
+  /** Told once where an open transaction makes it wait: it will for `atMostMs` more. */
+  readonly onWait?: (topic: string, atMostMs: number) => void
+}
 
 /**
  * A transaction that is open hides everything behind its first message from `read_committed` readers, also what others
@@ -20,19 +29,25 @@ export async function topicSettled(
   clients: KafkaClients,
   topic: string,
   withinMs: number,
-  stop: AbortSignal,
+  { stop, onWait }: SettleOptions,
 ): Promise<void> {
   const ends = await withAdmin(clients.uncommittedAdmin(), topic, (admin) => offsets(admin, topic))
   await withAdmin(clients.admin(), topic, async (admin) => {
-    for (const started = performance.now(); !stop.aborted; ) {
+    const started = performance.now()
+    for (let isTold = false; !stop.aborted; ) {
       const decided = await offsets(admin, topic)
       const open = [...ends].find(([partition, end]) => (decided.get(partition) ?? 0n) < end)
       if (open === undefined) return
-      if (performance.now() - started > withinMs) {
+      const waited = performance.now() - started
+      if (waited > withinMs) {
         const message = `a transaction in partition ${open[0]} of ${topic} has been open for ${Math.round(withinMs / 1000)} s`
         throw new SightlineError('BUS_UNAVAILABLE', `${message}; what lies behind it can't be read`, {
           retryable: true,
         })
+      }
+      if (!isTold && waited > tellAfterMs) {
+        onWait?.(topic, withinMs - waited)
+        isTold = true
       }
       await sleep(pollMs, undefined, { signal: stop }).catch(() => undefined)
     }

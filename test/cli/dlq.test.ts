@@ -54,7 +54,7 @@ describe.skipIf(kafka === undefined)('dead letters on Kafka', { timeout: 180_000
     expect([got.length, new Set(got).size]).toEqual([letters.length, letters.length])
   })
 
-  test('redrive publishes a letter once beside a transaction that somebody left open', async () => {
+  test('redrive waits for a transaction that somebody left open, says so, and publishes each letter once', async () => {
     await redriveAll()
     await bus.publish([letter('beside', 5000n)])
     const producer = clients.transactionalProducer(`left-open-${prefix}`)
@@ -64,7 +64,10 @@ describe.skipIf(kafka === undefined)('dead letters on Kafka', { timeout: 180_000
       const messages = [{ partition, key: 'of', value: 'a service that was killed' }]
       await transaction.send({ topic: deadLetterTopic(topics.frames), messages })
     }
-    expect(await redriveAll()).toEqual({ redriven: 1 })
+    const { err, json } = await runCli('dlq', 'redrive', '--all', '--json', ...place)
+    expect(json()).toEqual([{ redriven: 1 }])
+    const topic = deadLetterTopic(topics.frames)
+    expect(err).toMatch(new RegExp(`^a transaction is open in ${topic}, .* some 20 s, 1[12][0-9] s at most\\n$`))
     expect(await redriveAll()).toEqual({ redriven: 0 })
     await producer.disconnect()
   })
