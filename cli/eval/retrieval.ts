@@ -56,7 +56,8 @@ function averagePrecision(ranks: readonly number[]): number {
   return ranks.reduce((sum, rank, found) => sum + (found + 1) / (rank + 1), 0) / ranks.length
 }
 
-function dot(a: Float32Array, b: Float32Array): number {
+/** Of unit vectors, their cosine. */
+export function dot(a: Float32Array, b: Float32Array): number {
   let sum = 0
   for (let index = 0; index < a.length; index += 1) sum += a[index]! * b[index]!
   return sum

@@ -8,7 +8,7 @@ import type { WorkerOptions } from '@sightline/shared/inference/workers.ts'
 import { SightlineError } from '@sightline/shared/service/errors.ts'
 import pLimit from 'p-limit'
 import { type BoxCorners, detectionMetrics } from '../eval/detection.ts'
-import { type LabelledVector, retrievalMetrics } from '../eval/retrieval.ts'
+import { dot, type LabelledVector, retrievalMetrics } from '../eval/retrieval.ts'
 import type { LabelledPicture } from '../label-file.ts'
 import { readPicture } from '../pictures.ts'
 
@@ -175,10 +175,4 @@ async function timeOf(
     times.push(performance.now() - started)
   }
   return times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0
-}
-
-function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0
-  for (let index = 0; index < a.length; index += 1) sum += a[index]! * b[index]!
-  return sum
 }
