@@ -3,16 +3,9 @@ import { writeFile } from 'node:fs/promises'
 import { KafkaBus } from '@sightline/shared/bus/kafka-bus.ts'
 import type { SettleOptions } from '@sightline/shared/bus/kafka-settled.ts'
 import { type Command, choice, flag, number, text, usageError, type Values } from '../command.ts'
-import {
-  type DeadLetter,
-  type DeadLetterFilter,
-  letteredTopics,
-  openLetters,
-  readDeadLetters,
-  readLetterBytes,
-  redrive,
-} from '../dlq.ts'
+import { type DeadLetter, type DeadLetterFilter, letteredTopics, readDeadLetters, readLetterBytes } from '../dlq.ts'
 import { kafkaHelp, kafkaOf, kafkaOptions } from '../kafka-flags.ts'
+import { openLetters, redrive } from '../redrive.ts'
 import { printable } from '../terminal/live-view.ts'
 
 const filterOptions = {
@@ -86,6 +79,7 @@ Example: sightline dlq show frames.dlq-0-12 --save frame.jpg`,
     }
     const file = text(values, 'save')
     if (file !== undefined) {
+      if (!letter.isWhole) throw usageError(`${position} has no bytes to save: its message was too large to be kept`)
       await writeFile(file, await readLetterBytes(bus, letter))
       terminal.err(`${letter.bytes} bytes written to ${file}`)
     }
@@ -124,9 +118,11 @@ Example: sightline dlq redrive --reason GALLERY_EMBEDDER`,
       for (const letter of letters) terminal.out(flag(values, 'json') ? json(letter) : line(letter))
       return 0
     }
-    const redriven = await redrive(bus, topics, filter, waiting)
-    terminal.out(flag(values, 'json') ? JSON.stringify({ redriven }) : `${redriven} dead letters published again`)
-    return 0
+    const { count, refused } = await redrive(bus, topics, filter, waiting)
+    for (const [position, why] of refused) terminal.err(printable(`${position} can't be published again: ${why}`))
+    const asJson = JSON.stringify({ redriven: count, refused: [...refused.keys()] })
+    terminal.out(flag(values, 'json') ? asJson : `${count} dead letters published again, ${refused.size} refused`)
+    return refused.size === 0 ? 0 : 1
   },
 }
 
@@ -149,5 +145,7 @@ function filterOf(values: Values): DeadLetterFilter {
 
 const json = ({ headers: _, topic: __, ...letter }: DeadLetter): string => JSON.stringify(letter)
 
-const line = ({ position, time, camera, stage, code, reason, isRedriven }: DeadLetter): string =>
-  [position, time, camera, stage, code, `${reason}${isRedriven ? ' (published again)' : ''}`].map(printable).join('  ')
+function line({ position, time, camera, stage, code, reason, isWhole, isRedriven }: DeadLetter): string {
+  const notes = `${isWhole ? '' : ' (too large to be kept)'}${isRedriven ? ' (published again)' : ''}`
+  return [position, time, camera, stage, code, reason + notes].map(printable).join('  ')
+}

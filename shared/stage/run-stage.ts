@@ -2,8 +2,9 @@
 import type { Bus, Delivery, Handler, Headers, Publication, Subscription } from '../bus/bus.ts'
 import { assertMessageSize } from '../bus/message-size.ts'
 import { positionText } from '../contracts/ids.ts'
-import { deadLetterTopic, type Topics } from '../contracts/topics.ts'
+import type { Topics } from '../contracts/topics.ts'
 import { describeError, SightlineError } from '../service/errors.ts'
+import { deadLetter } from './dead-letters.ts'
 import { failed, type Outcome, type Stage } from './stage.ts'
 
 /** How one message ended in a stage. */
@@ -77,7 +78,6 @@ export interface StageWiring<In, Out> {
 /** W3C trace context; it follows a frame through all topics. */
 const traceHeaders = ['traceparent', 'tracestate'] as const
 export const frameIdHeader = 'frame-id'
-const maxReasonLength = 500
 
 /** Subscribes a stage to its input topic. */
 export function startStage<In, Out>(runtime: StageRuntime, wiring: StageWiring<In, Out>): Promise<Subscription> {
@@ -116,7 +116,7 @@ export function stageHandler<In, Out>(
     const known = { frameId: id, position: positionText(delivery), traceparent, error: null, ageSeconds: null }
     const headers = { ...span.headers, [frameIdHeader]: id }
     const bury = (error: SightlineError): Finished => ({
-      publication: deadLetter(stage.name, delivery, headers, error, now()),
+      publication: deadLetter(delivery, headers, { stage: stage.name, error, time: now() }, maxMessageBytes),
       end: { ...known, kind: 'failed', reason: error.code, error: describeError(error) },
     })
     if (outcome.kind === 'dropped')
@@ -160,30 +160,6 @@ const carrier: Tracer = {
     end: () => undefined,
     abandon: () => undefined,
   }),
-}
-
-/** The original message with the reason it could not be processed, for `<topic>.dlq`; `headers` are added to its own. */
-export function deadLetter(
-  stage: string,
-  delivery: Delivery,
-  headers: Headers,
-  error: SightlineError,
-  time: number,
-): Publication {
-  return {
-    topic: deadLetterTopic(delivery.topic),
-    key: delivery.key,
-    value: delivery.value,
-    headers: {
-      ...delivery.headers,
-      ...headers,
-      'dlq-stage': stage,
-      'dlq-code': error.code,
-      'dlq-reason': error.message.slice(0, maxReasonLength),
-      'dlq-position': positionText(delivery),
-      'dlq-time': new Date(time).toISOString(),
-    },
-  }
 }
 
 type Decoded<In> = { readonly input: In } | { readonly error: SightlineError }

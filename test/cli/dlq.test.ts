@@ -5,9 +5,10 @@ import type { Publication } from '../../shared/bus/bus.ts'
 import { KafkaBus } from '../../shared/bus/kafka-bus.ts'
 import { KafkaClients } from '../../shared/bus/kafka-client.ts'
 import { defaultKafkaTimes } from '../../shared/bus/kafka-options.ts'
+import { defaultMessageLimit } from '../../shared/bus/message-size.ts'
 import { deadLetterTopic, topicNames } from '../../shared/contracts/topics.ts'
 import { SightlineError } from '../../shared/service/errors.ts'
-import { deadLetter } from '../../shared/stage/run-stage.ts'
+import { deadLetter } from '../../shared/stage/dead-letters.ts'
 import { Collector } from '../bus/collector.ts'
 import { finish, runCli, startCli } from '../support/cli.ts'
 import { requireService } from '../support/services.ts'
@@ -48,7 +49,7 @@ describe.skipIf(kafka === undefined)('dead letters on Kafka', { timeout: 180_000
       expect((await ended).signal, 'killed before its end').toBe('SIGKILL')
     }
     await redriveAll()
-    expect(await redriveAll()).toEqual({ redriven: 0 })
+    expect(await redriveAll()).toEqual({ redriven: 0, refused: [] })
     await reader.count(letters.length)
     const got = reader.deliveries.map(({ headers }) => headers['redrive-of'])
     expect([got.length, new Set(got).size]).toEqual([letters.length, letters.length])
@@ -65,10 +66,10 @@ describe.skipIf(kafka === undefined)('dead letters on Kafka', { timeout: 180_000
       await transaction.send({ topic: deadLetterTopic(topics.frames), messages })
     }
     const { err, json } = await runCli('dlq', 'redrive', '--all', '--json', ...place)
-    expect(json()).toEqual([{ redriven: 1 }])
+    expect(json()).toEqual([{ redriven: 1, refused: [] }])
     const topic = deadLetterTopic(topics.frames)
     expect(err).toMatch(new RegExp(`^a transaction is open in ${topic}, .* some 20 s, 1[12][0-9] s at most\\n$`))
-    expect(await redriveAll()).toEqual({ redriven: 0 })
+    expect(await redriveAll()).toEqual({ redriven: 0, refused: [] })
     await producer.disconnect()
   })
 
@@ -76,7 +77,7 @@ describe.skipIf(kafka === undefined)('dead letters on Kafka', { timeout: 180_000
     await bus.publish([letter('tidy', 6000n)])
     const before = await groups()
     expect((await runCli('dlq', 'list', '--all', ...place)).code).toBe(0)
-    expect(await redriveAll()).toEqual({ redriven: 1 })
+    expect(await redriveAll()).toEqual({ redriven: 1, refused: [] })
     expect((await groups()).filter((group) => !before.includes(group))).toEqual([])
   })
 
@@ -97,6 +98,7 @@ describe.skipIf(kafka === undefined)('dead letters on Kafka', { timeout: 180_000
     const value = Buffer.from(`bytes of ${camera}`)
     const delivery = { topic: topics.frames, partition: 0, offset, timestamp: 0, key: camera, value, headers: {} }
     const error = new SightlineError('IMAGE_UNREADABLE', `why ${camera} failed`)
-    return deadLetter('detector', delivery, { 'frame-id': `${camera}@x` }, error, 1_700_000_000_000 + Number(offset))
+    const time = 1_700_000_000_000 + Number(offset)
+    return deadLetter(delivery, { 'frame-id': `${camera}@x` }, { stage: 'detector', error, time }, defaultMessageLimit)
   }
 })

@@ -8,10 +8,11 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Delivery } from '../../shared/bus/bus.ts'
 import { KafkaBus } from '../../shared/bus/kafka-bus.ts'
+import { defaultMessageLimit } from '../../shared/bus/message-size.ts'
 import { encodeRecognitionEvent, type RecognitionEvent } from '../../shared/contracts/recognition-event.ts'
 import { topicNames } from '../../shared/contracts/topics.ts'
 import { SightlineError } from '../../shared/service/errors.ts'
-import { deadLetter } from '../../shared/stage/run-stage.ts'
+import { deadLetter } from '../../shared/stage/dead-letters.ts'
 import { Collector } from '../bus/collector.ts'
 import { finish, line, runCli, startCli } from '../support/cli.ts'
 import { product, writeProducts } from '../support/pictures.ts'
@@ -165,12 +166,12 @@ describe.skipIf(kafka === undefined)('commands on Kafka', { timeout: 60_000 }, (
     const redrive = async (...words: string[]) =>
       (await runCli('dlq', 'redrive', '--json', ...words, ...place)).json()[0]
     await using reader = await Collector.on(bus, topics.frames, randomUUID())
-    expect(await redrive('--reason', 'INFERENCE_FAILED')).toEqual({ redriven: 1 })
-    expect(await redrive('--reason', 'INFERENCE_FAILED')).toEqual({ redriven: 0 })
+    expect(await redrive('--reason', 'INFERENCE_FAILED')).toEqual({ redriven: 1, refused: [] })
+    expect(await redrive('--reason', 'INFERENCE_FAILED')).toEqual({ redriven: 0, refused: [] })
     expect((await list()).map(({ camera }) => camera)).toEqual(['cam-1'])
     expect((await list('--all')).map(({ camera }) => camera)).toEqual(['cam-1', 'cam-2'])
-    expect(await redrive('--all')).toEqual({ redriven: 1 })
-    expect(await redrive('--all')).toEqual({ redriven: 0 })
+    expect(await redrive('--all')).toEqual({ redriven: 1, refused: [] })
+    expect(await redrive('--all')).toEqual({ redriven: 0, refused: [] })
     const again = (): readonly Delivery[] => reader.deliveries.filter(({ headers }) => 'redrive-of' in headers)
     await reader.until(() => again().length >= 2)
     expect(again().map(({ key, value, headers }) => [key, Buffer.from(value!).toString(), headers])).toEqual(
@@ -185,7 +186,8 @@ describe.skipIf(kafka === undefined)('commands on Kafka', { timeout: 60_000 }, (
     const value = Buffer.from(`bytes of ${camera}`)
     const delivery = { topic: topics.frames, partition: 0, offset, timestamp: 0, key: camera, value, headers: {} }
     const error = new SightlineError(code, `why ${camera} failed`)
-    return deadLetter('detector', delivery, { 'frame-id': `${camera}@x` }, error, 1_700_000_000_000 + Number(offset))
+    const time = 1_700_000_000_000 + Number(offset)
+    return deadLetter(delivery, { 'frame-id': `${camera}@x` }, { stage: 'detector', error, time }, defaultMessageLimit)
   }
 })
 

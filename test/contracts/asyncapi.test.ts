@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type MessageInterface, Parser } from '@asyncapi/parser'
 import { expect, test } from 'vitest'
+import type { MessageLimit } from '../../shared/bus/bus.ts'
+import { defaultMessageLimit } from '../../shared/bus/message-size.ts'
 import { defaultTopicPlan, planTopics } from '../../shared/bus/topic-plan.ts'
 import { encodeFrame, redriveOfHeader } from '../../shared/contracts/frame.ts'
 import {
@@ -12,7 +14,8 @@ import {
 } from '../../shared/contracts/recognition-event.ts'
 import { deadLetterTopic, topicNames } from '../../shared/contracts/topics.ts'
 import { SightlineError } from '../../shared/service/errors.ts'
-import { deadLetter, frameIdHeader } from '../../shared/stage/run-stage.ts'
+import { deadLetter, leftOutHeader } from '../../shared/stage/dead-letters.ts'
+import { frameIdHeader } from '../../shared/stage/run-stage.ts'
 
 const file = fileURLToPath(new URL('../../docs/asyncapi.yaml', import.meta.url))
 const { document, diagnostics } = await new Parser().parse(readFileSync(file, 'utf8'), { source: file })
@@ -85,10 +88,13 @@ test.each([frames, others.detections, others.embeddings])(
   'a dead letter of %s has the headers it is given',
   (topic) => {
     const delivery = { topic, partition: 0, offset: 0n, timestamp: 0, key: 'cam-1', value: null, headers: {} }
-    const error = new SightlineError('IMAGE_UNREADABLE', 'not a picture')
-    const { headers } = deadLetter('detector', delivery, { [frameIdHeader]: 'cam-1@frames-0-0' }, error, 0)
-    const { required } = headersOf(deadLetterTopic(topic))
-    expect([...required!].toSorted()).toEqual(Object.keys(headers).toSorted())
+    const failure = { stage: 'detector', error: new SightlineError('IMAGE_UNREADABLE', 'not a picture'), time: 0 }
+    const namesOfLetter = (limit: MessageLimit): readonly string[] =>
+      Object.keys(deadLetter(delivery, { [frameIdHeader]: 'cam-1@frames-0-0' }, failure, limit).headers).toSorted()
+    const { required, properties } = headersOf(deadLetterTopic(topic))
+    expect(namesOfLetter(defaultMessageLimit)).toEqual([...required!].toSorted())
+    expect(namesOfLetter(() => 0)).toEqual([...required!, leftOutHeader].toSorted())
+    expect(Object.keys(properties)).toContain(leftOutHeader)
   },
 )
 

@@ -1,7 +1,7 @@
 /** The runner's promises: one end per message, bad items apart from a bad world, nothing counted twice. */
 import { describe, expect, test } from 'vitest'
-import type { Delivery } from '../../shared/bus/bus.ts'
-import { messageLimit } from '../../shared/bus/message-size.ts'
+import type { Delivery, Publication } from '../../shared/bus/bus.ts'
+import { assertMessageSize, messageLimit } from '../../shared/bus/message-size.ts'
 import { SightlineError } from '../../shared/service/errors.ts'
 import { type BatchReport, stageHandler } from '../../shared/stage/run-stage.ts'
 import { done, dropped, failed, type Stage } from '../../shared/stage/stage.ts'
@@ -108,6 +108,33 @@ describe('a bad item becomes a dead letter and costs the others nothing', () => 
       'BUS_MESSAGE_TOO_LARGE',
       'out',
     ])
+  })
+
+  test.each([
+    ['message', (delivery: Delivery) => ({ ...delivery, value: Buffer.alloc(100_000) })],
+    ['key', (delivery: Delivery) => ({ ...delivery, key: 'k'.repeat(100_000) })],
+    ['header', (delivery: Delivery) => ({ ...delivery, headers: { traceparent: 't'.repeat(100_000) } })],
+  ])('without the message, where its %s makes it larger than the dead-letter topic takes', async (_, enlarge) => {
+    const [bad, next] = deliveries('bad', 'b') as [Delivery, Delivery]
+    const refusing: Stage<string, string> = {
+      ...shouting,
+      process: async (batch) =>
+        batch.map((item) => (item === 'b' ? done('B') : failed(new SightlineError('IMAGE_UNREADABLE', 'no')))),
+    }
+    const large = enlarge(bad)
+    const [letter, answer] = (await run(refusing, [large, next]).published) as [Publication, Publication]
+    expect(() => assertMessageSize(letter, messageLimit(2000))).not.toThrow()
+    expect(letter).toMatchObject({
+      topic: 'in.dlq',
+      value: new Uint8Array(),
+      headers: {
+        'frame-id': 'frame-0',
+        'dlq-code': 'IMAGE_UNREADABLE',
+        'dlq-position': 'in-2-0',
+        'dlq-left-out': String(large.value?.length),
+      },
+    })
+    expect(answer.topic).toBe('out')
   })
 
   test('an unexpected error leaves its text in the dead letter', async () => {
