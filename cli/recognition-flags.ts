@@ -2,6 +2,7 @@
 import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
 import type { OpenMode } from '@sightline/shared/gallery/gallery-database.ts'
 import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
+import { plainKeyWarning } from '@sightline/shared/gallery/qdrant-location.ts'
 import type { Execution } from '@sightline/shared/inference/execution-providers.ts'
 import {
   type DetectorManifest,
@@ -82,15 +83,18 @@ export const modelsOf = async (values: Values): Promise<Models> => ({
 })
 
 /** Opens the gallery named by --gallery with the embedder in use. */
-export const galleryOf = (
+export async function galleryOf(
   values: Values,
   embedder: Model<EmbedderManifest>,
-  { env }: Pick<Terminal, 'env'>,
+  { env, err }: Pick<Terminal, 'env' | 'err'>,
   mode: OpenMode = 'read',
-): Promise<Gallery> =>
-  openGallery(requiredText(values, 'gallery'), galleryEmbedder(embedder.manifest), mode, {
-    apiKey: env['SIGHTLINE_QDRANT_API_KEY'],
-  })
+): Promise<Gallery> {
+  const location = requiredText(values, 'gallery')
+  const apiKey = env['SIGHTLINE_QDRANT_API_KEY']
+  const warning = plainKeyWarning(location, apiKey)
+  if (warning !== null) err(warning)
+  return openGallery(location, galleryEmbedder(embedder.manifest), mode, { apiKey })
+}
 
 export const recognitionOf = (values: Values): RecognitionOptions => ({
   threshold: number(values, 'threshold', { min: -1, max: 1 }),

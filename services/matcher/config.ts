@@ -13,7 +13,11 @@ export const matcherSettings = {
     schema: take.text(),
     help: 'gallery folder, or http(s)://HOST:6333/COLLECTION of a Qdrant; made where there is none',
   },
-  qdrantApiKey: { schema: take.text().optional(), help: 'API key of Qdrant', isSecret: true },
+  qdrantApiKey: {
+    schema: take.text().optional(),
+    help: 'API key of Qdrant; over http:// it is readable on the way',
+    isSecret: true,
+  },
   threshold: {
     schema: take.number(-1, 1).optional(),
     help: "least similarity of a recognition; the embedder's where not given",

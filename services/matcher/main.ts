@@ -1,6 +1,7 @@
 /** The matcher's process. */
 import { deadLetterTopic } from '@sightline/shared/contracts/topics.ts'
 import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
+import { plainKeyWarning } from '@sightline/shared/gallery/qdrant-location.ts'
 import { galleryEmbedder } from '@sightline/shared/inference/model-manifest.ts'
 import { bundledModels, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
 import { runService } from '@sightline/shared/service/run-service.ts'
@@ -15,6 +16,8 @@ await runService({
 
   async start(values, { runtime, scope, health, metrics, log, group, whenThere }) {
     const { manifest } = await readEmbedder(values.models ?? bundledModels)
+    const warning = plainKeyWarning(values.gallery, values.qdrantApiKey)
+    if (warning !== null) log.warn({}, warning)
     const open = () => openGallery(values.gallery, galleryEmbedder(manifest), 'create', { apiKey: values.qdrantApiKey })
     const gallery = scope.use(await whenThere('the gallery', open))
     health.add({ name: 'gallery', isRequired: true, check: async () => void (await gallery.info()) })

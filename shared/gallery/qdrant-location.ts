@@ -46,6 +46,16 @@ export function readQdrantLocation(location: string): QdrantLocation {
   }
 }
 
+const loopback = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/
+
+/** What to tell where a location makes an API key travel as plain text to another machine; null elsewhere. */
+export function plainKeyWarning(location: string, apiKey: string | undefined): string | null {
+  if (apiKey === undefined || apiKey === '' || !isQdrantLocation(location)) return null
+  const { isSecure, host, port } = readQdrantLocation(location)
+  if (isSecure || loopback.test(host)) return null
+  return `the API key of Qdrant goes to http://${host}:${port} as plain text, readable for all on the way: use https://`
+}
+
 function quantizationOf(url: URL, shown: string): Quantization | undefined {
   for (const [name, value] of url.searchParams) {
     const found = quantizations.find((one) => name === 'quantization' && one === value)

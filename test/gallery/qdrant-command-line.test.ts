@@ -1,5 +1,5 @@
 /** The command line with a gallery in Qdrant: made, listed and searched by its address, with the API key in the environment. */
-import { spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,8 +12,9 @@ import { requireService } from '../support/services.ts'
 
 const canStart = (await requireService('qdrant-process')) !== undefined
 const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url))
-const run = (apiKey: string, ...args: readonly string[]): Promise<Finished> =>
-  finish(spawn(process.execPath, [main, ...args], { env: { ...process.env, SIGHTLINE_QDRANT_API_KEY: apiKey } }))
+const start = (apiKey: string, ...args: readonly string[]): ChildProcessWithoutNullStreams =>
+  spawn(process.execPath, [main, ...args], { env: { ...process.env, SIGHTLINE_QDRANT_API_KEY: apiKey } })
+const run = (apiKey: string, ...args: readonly string[]): Promise<Finished> => finish(start(apiKey, ...args))
 
 test.skipIf(!canStart)(
   'the gallery commands and recognize take the address of a Qdrant',
@@ -56,3 +57,15 @@ test.skipIf(!canStart)(
     expect(refused.err).not.toContain('another-key')
   },
 )
+
+test('an API key that would travel as plain text is told before it is sent', async () => {
+  const listing = start('key-of-this-test', 'gallery', 'list', '--gallery', 'http://qdrant.invalid:6333/products')
+  let err = ''
+  for await (const text of listing.stderr.setEncoding('utf8')) {
+    err += text
+    if (err.includes('\n')) break
+  }
+  listing.kill('SIGKILL')
+  expect(err).toContain('as plain text')
+  expect(err).not.toContain('key-of-this-test')
+})

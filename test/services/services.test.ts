@@ -230,6 +230,19 @@ describe.skipIf(kafka === undefined)('three services on Kafka', { timeout: 120_0
     expect(detector.child.output() + text).not.toContain('hunter2')
   })
 
+  test('a matcher whose API key for Qdrant would travel as plain text says so once, and goes on', async () => {
+    const deployment = await deploy()
+    const matcher = await deployment.start('matcher', {
+      SIGHTLINE_GALLERY: 'http://qdrant.invalid:6333/products',
+      SIGHTLINE_QDRANT_API_KEY: 'hunter2',
+    })
+    await expect
+      .poll(async () => (await matcher.get('/readyz')).text, { timeout: 60_000 })
+      .toContain('"waitingFor":"the gallery')
+    expect(matcher.child.output().match(/as plain text/g)).toHaveLength(1)
+    expect(matcher.child.output()).not.toContain('hunter2')
+  })
+
   test('do not start without their topics, and say which command makes them', async () => {
     await using service = await startService('embedder', {
       SIGHTLINE_KAFKA_BROKERS: kafka!.brokers.join(','),
