@@ -8,6 +8,10 @@ import cv2
 import numpy as np
 
 
+# Side of a crop on its way from detector to embedder.
+CROP = 224
+
+
 @dataclass(frozen=True)
 class Picture:
     """One line of a label file; `dataset` is the first folder of its path."""
@@ -64,8 +68,16 @@ def resized(picture: np.ndarray, size: int) -> np.ndarray:
 
 def as_deployed(picture: np.ndarray, size: int) -> np.ndarray:
     """The pipeline's chain: a crop travels as 224 x 224 and is then brought to the network's input size."""
-    crop = resized(picture, 224)
-    return crop if size == 224 else resized(crop, size)
+    crop = cut_crop(picture, CROP)
+    return crop if size == CROP else resized(crop, size)
+
+
+def cut_crop(picture: np.ndarray, size: int) -> np.ndarray:
+    """Bilinear; an axis that shrinks to less than half is averaged, as shared/imaging/crop.ts does it."""
+    height, width = (size if side > 2 * size else side for side in picture.shape[:2])
+    if (height, width) != picture.shape[:2]:
+        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return resized(picture, size)
 
 
 def batches(pictures: Sequence[Picture], size: int, batch: int) -> Iterator[np.ndarray]:

@@ -48,6 +48,16 @@ def test_a_crop_travels_as_224_before_it_gets_the_networks_size() -> None:
     assert not np.array_equal(as_deployed(crop, 160), resized(crop, 160))
 
 
+def test_pictures_that_shrink_to_less_than_half_are_averaged_each_axis_for_itself() -> None:
+    stripes = np.zeros((3 * 224, 300, 3), np.uint8)
+    stripes[::3] = 240
+    assert set(as_deployed(stripes, 224).ravel()) == {80}
+    assert set(resized(stripes, 224).ravel()) == {0}
+    noise = np.random.default_rng(1).integers(0, 256, (900, 300, 3), dtype=np.uint8)
+    rows = cv2.resize(noise, (300, 224), interpolation=cv2.INTER_AREA)
+    assert np.array_equal(as_deployed(noise, 224), resized(rows, 224))
+
+
 def test_the_split_is_by_label_and_does_not_depend_on_order(made_set: tuple[Path, Path]) -> None:
     pictures = read_label_file(*made_set, " ")
     learned, held_out = split_by_label(pictures)
