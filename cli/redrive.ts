@@ -20,7 +20,7 @@ import {
 } from './dlq.ts'
 
 /** What publishing again takes of a bus. */
-export type RedriveBus = DeadLetterBus & Pick<KafkaBus, 'prepare' | 'settled' | 'maxMessageBytes'>
+export type RedriveBus = DeadLetterBus & Pick<KafkaBus, 'assertTopics' | 'settled' | 'maxMessageBytes'>
 
 export interface Redriven {
   /** How many were published again. */
@@ -76,7 +76,7 @@ export async function redrive(
         return problem === null ? [message, markOf(letter)] : []
       })
     }
-    await bus.prepare([originOf(topic), topic])
+    await bus.assertTopics([originOf(topic)])
     await readToEnd(bus, topic, republish, waiting.stop)
   }
   return { count: done.size, refused }

@@ -103,15 +103,6 @@ export class KafkaBus implements Bus {
   }
 
   /**
-   * Looks up where messages of these topics go, before the first one.
-   *
-   * @throws BUS_TOPIC_MISSING, BUS_UNAVAILABLE
-   */
-  async prepare(topics: readonly string[]): Promise<void> {
-    for (const topic of topics) await this.#router.partitions(topic)
-  }
-
-  /**
    * Resolves when no message that is in the topic now is hidden by an open transaction, or when `stop` aborts. Some 20 s
    * where a process was killed in the midst of one, at once elsewhere.
    *

@@ -64,7 +64,10 @@ export class TransactionalCommitter implements Committer {
       await (await producer.transaction()).abort()
       const admin = await this.#ports.admin()
       const [offsets] = await admin.fetchOffsets({ groupId: group, topics: [topic] })
-      return BigInt(offsets!.partitions.find((entry) => entry.partition === partition)?.offset ?? -1)
+      const committed = offsets!.partitions.find((entry) => entry.partition === partition)
+      // Where nothing is committed the answer is -1. No answer is none: taken for -1, it would double what is published already.
+      if (committed === undefined) throw new Error('the answer lacks the partition')
+      return BigInt(committed.offset)
     } catch (error) {
       throw kafkaError(`taking over partition ${partition} of ${topic} for group ${group}`, error)
     }

@@ -29,6 +29,9 @@ export const isRebalancing = (error: unknown): boolean =>
 /** The transaction before this one is still being finished; a moment later it goes. */
 export const isConcurrent = (error: unknown): boolean => has(error, ['CONCURRENT_TRANSACTIONS'])
 
+/** A partition has no leader yet, or a new one. */
+export const isElecting = (error: unknown): boolean => has(error, ['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE'])
+
 export const isMissingTopic = (error: unknown): boolean => has(error, ['UNKNOWN_TOPIC_OR_PARTITION'])
 
 /** Of a request to delete one group: it is not there, or somebody is still in it. */

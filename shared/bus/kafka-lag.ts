@@ -1,6 +1,7 @@
 /** How far a group is behind, in messages. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KafkaAdmin } from './kafka-client.ts'
+import { isElecting } from './kafka-errors.ts'
 
 /**
  * Exact at 0; above it, Kafka's transaction markers count as messages too.
@@ -32,23 +33,21 @@ function largest(...values: readonly bigint[]): bigint {
   return found
 }
 
-const incompleteAnswers = 20
-const incompletePauseMs = 100
+/** Some ms for a topic that was just made, a second or two after the end of a broker. */
+const electedWithinMs = 5_000
+const electedPollMs = 50
 
-/**
- * First and end offsets of every partition. While kafkajs 2.2.4 renews its picture of the cluster it leaves out partitions,
- * and then stumbles over them with a TypeError: such an answer is asked for again.
- */
+/** First and end offsets of every partition. kafkajs 2.2.4 asks once only, and fails where a leader is just being found. */
 export async function topicOffsets(
   admin: KafkaAdmin,
   topic: string,
 ): Promise<Awaited<ReturnType<KafkaAdmin['fetchTopicOffsets']>>> {
-  for (let attempt = 1; ; attempt += 1) {
+  for (const started = performance.now(); ; ) {
     try {
       return await admin.fetchTopicOffsets(topic)
     } catch (error) {
-      if (!(error instanceof TypeError) || attempt === incompleteAnswers) throw error
-      await sleep(incompletePauseMs)
+      if (!isElecting(error) || performance.now() - started > electedWithinMs) throw error
+      await sleep(electedPollMs)
     }
   }
 }

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { KafkaBus } from '@sightline/shared/bus/kafka-bus.ts'
 import { KafkaClients } from '@sightline/shared/bus/kafka-client.ts'
 import { defaultKafkaTimes } from '@sightline/shared/bus/kafka-options.ts'
 import { topicSettled } from '@sightline/shared/bus/kafka-settled.ts'
+import { ensureTopics } from '@sightline/shared/bus/kafka-topics.ts'
 import { describe, expect, it } from 'vitest'
 import { requireService } from '../support/services.ts'
 import { createTopic } from './kafka-setup.ts'
@@ -25,6 +27,16 @@ describe.skipIf(kafka === undefined)('a topic is settled', () => {
     await bus.settled(topic, waiting)
     await bus.publish([{ topic, key: 'a', value: Buffer.from('plain'), headers: {} }])
     await bus.settled(topic, waiting)
+  })
+
+  it('also where it was made a moment ago, and its leaders are just being found', async () => {
+    const topics = Array.from({ length: 40 }, (_, number) => `new-${number}-${randomUUID()}`)
+    await ensureTopics(
+      kafka!,
+      topics.map((name) => ({ name, partitions: 3, replication: 1, config: {} })),
+    )
+    const clients = new KafkaClients(kafka!, defaultKafkaTimes)
+    await Promise.all(topics.map((topic) => topicSettled(clients, topic, 20_000, waiting)))
   })
 
   it.each(['commit', 'abort'] as const)('when the transaction that was open has ended: %s', async (end) => {
