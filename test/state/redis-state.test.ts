@@ -55,7 +55,7 @@ describe.skipIf(process === undefined)('a Redis that is frozen', () => {
       message: expect.stringContaining('no answer'),
     })
     const first = () => Promise.race([state.get('key').then(String, () => 'fails at once'), turn('waits')])
-    await expect.poll(first).toBe('fails at once')
+    await expect.poll(first, { timeout: 10_000 }).toBe('fails at once')
     server.thaw()
     await expect.poll(() => state.claim('key', 'b', 60_000).catch(String), { timeout: 10_000 }).toBe('a')
   })
