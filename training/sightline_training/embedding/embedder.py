@@ -6,6 +6,8 @@ from torch import Tensor, nn
 from .efficientnet_lite import FEATURES, EfficientNetLite
 
 DIMENSION = 512
+# Components of less than this share of the largest variance are noise.
+LEAST_VARIANCE = 1e-6
 
 
 class GeM(nn.Module):
@@ -52,12 +54,14 @@ class LiteEmbedder(nn.Module):
 def pca(features: Tensor, dimension: int, whitening: float) -> tuple[Tensor, Tensor]:
     """(rows [dimension, C], mean [C]) such that (features - mean) @ rows.T are the principal components of [M, C].
 
-    `whitening` 0 leaves the components' variances as they are, 1 makes them equal (Jégou and Chum, ECCV 2012).
+    `whitening` 0 leaves the components' variances as they are, 1 makes them equal (Jégou and Chum, ECCV 2012), but those
+    below LEAST_VARIANCE of the largest as if they were that: where M < dimension they are rounding errors, and dividing
+    by those would drown the rest.
     """
     mean = features.mean(dim=0)
     values, vectors = torch.linalg.eigh(torch.cov((features - mean).T.double()))
     order = values.argsort(descending=True)[:dimension]
-    scale = values[order].clamp(min=1e-12).pow(-whitening / 2).unsqueeze(1)
+    scale = values[order].clamp(min=LEAST_VARIANCE * float(values.max())).pow(-whitening / 2).unsqueeze(1)
     return (scale / scale.mean() * vectors[:, order].T).float(), mean
 
 
@@ -74,5 +78,5 @@ def start_as_pca(model: LiteEmbedder, features: Tensor, whitening: float) -> Non
     deviation = ((features - mean) @ rows.T).std(dim=0)
     model.neck.reset_parameters()
     model.neck.running_mean.zero_()
-    model.neck.running_var.copy_(deviation.square())
+    model.neck.running_var.copy_((deviation.square() - model.neck.eps).clamp(min=0))
     model.neck.weight.copy_(deviation / deviation.square().mean().sqrt())

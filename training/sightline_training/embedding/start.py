@@ -24,7 +24,6 @@ Report = Callable[[str], None]
 # The classifier starts as the classes' mean embeddings at this length: its logits then spread like a cosine softmax's.
 CLASS_MEAN_LENGTH = 0.8
 START_PICTURES = 4
-START_SIZE = 160
 
 
 @dataclass
@@ -95,7 +94,7 @@ def _start_from_imagenet(
     chosen = _of_each_label(labels, config.seed)
     total = len(chosen)
     features = teacher_features(
-        [pictures[i] for i in chosen], 0, START_SIZE, folder / "start-features.npz",
+        [pictures[i] for i in chosen], 0, _start_size(config), folder / "start-features.npz",
         lambda done: report(f"features to start from: {done} of {total}") if done % 1280 == 0 else None,
     )
     start_as_pca(model, features, whitening=0.5)
@@ -115,10 +114,15 @@ def _start_after(
     model.load_state_dict(weights)
     model.eval()
     chosen = _of_each_label(labels, config.seed)
-    shown = batches([pictures[i] for i in chosen], START_SIZE, 64)
+    shown = batches([pictures[i] for i in chosen], _start_size(config), 64)
     embeddings = torch.cat([model(torch.from_numpy(normalized(batch))) for batch in shown])
     _classify_by_means(classifier, embeddings, labels[chosen])
     shutil.copy(after / "start.pt", folder / "start.pt")
+
+
+def _start_size(config: TrainConfig) -> int:
+    """The middle of the sizes that training shows: class means of another size say nothing of its views."""
+    return sorted(config.sizes)[len(config.sizes) // 2]
 
 
 def _of_each_label(labels: Tensor, seed: int) -> list[int]:

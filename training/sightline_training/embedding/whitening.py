@@ -84,7 +84,7 @@ def whiten(model: LiteEmbedder, embeddings: Tensor, labels: Sequence[object], da
     projection.weight.copy_(rows)
     projection.bias.copy_(offset)
     neck.running_mean.zero_()
-    neck.running_var.copy_(deviation.square() - neck.eps)
+    neck.running_var.copy_((deviation.square() - neck.eps).clamp(min=0))
     neck.weight.copy_(deviation / deviation.square().mean().sqrt())
 
 

@@ -100,5 +100,20 @@ def test_starting_as_pca_keeps_the_features_cosines_when_nothing_is_whitened() -
     assert torch.allclose(actual, expected, atol=1e-3)
 
 
+def test_starting_as_pca_of_few_pictures_is_not_drowned_by_rounding_errors() -> None:
+    torch.manual_seed(0)
+    model = LiteEmbedder(dimension=512).eval()
+    features = torch.rand(40, 1280)  # 39 components have a variance, the other 473 only rounding errors
+    start_as_pca(model, features, whitening=0.5)
+    centred = features.double() - features.double().mean(dim=0)
+    _, deviations, directions = torch.linalg.svd(centred, full_matrices=False)
+    expected = centred @ directions[:39].T / deviations[:39].sqrt()
+    # What is not exactly one of these pictures, as a camera's view of it, still means the same.
+    seen = features + 0.02 * torch.randn(features.shape)
+    for shown in (features, seen):
+        embeddings = model.neck(model.projection(shown)).double()
+        assert nn.functional.cosine_similarity(embeddings @ embeddings.T, expected @ expected.T, dim=1).min() > 0.99
+
+
 def test_the_bnnecks_bias_is_not_trained() -> None:
     assert not LiteEmbedder().neck.bias.requires_grad and not PPLCNetV2Embedder().neck.bias.requires_grad

@@ -27,7 +27,7 @@ from sightline_training.manifest import canary_pattern
 CONFIGS = Path(__file__).parents[2] / "configs"
 TINY = TrainConfig(
     network="lite", augmentation="camera", optimizer="adamw", learning_rate=1e-3, steps=12, labels_per_batch=4,
-    pictures_per_label=2, sizes=[32], groups=2, workers=0, evaluate_every=1000, checkpoint_minutes=0.0,
+    pictures_per_label=2, sizes=[32], groups=2, workers=0, evaluate_every=1000, evaluate_size=64, checkpoint_minutes=1000.0,
 )
 
 
@@ -54,7 +54,7 @@ def test_a_run_that_is_continued_ends_with_the_weights_of_an_unbroken_one(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sightline_training.embedding.train.save_checkpoint", cut)
         with pytest.raises(Cut):
-            train(TINY, pictures, [], broken, quiet)
+            train(replace(TINY, checkpoint_minutes=0.0), pictures, [], broken, quiet)
     continued = torch.load(train(TINY, pictures, [], broken, quiet))
     for name, value in unbroken.items():
         assert torch.allclose(value.float(), continued[name].float(), atol=1e-4), name
