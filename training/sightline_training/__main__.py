@@ -10,6 +10,7 @@ import sightline_training.embedding.measuring as measuring
 from .embedding.config import ConfigError
 from .embedding.export import ExportError
 from .embedding.pictures import LabelFileError
+from .embedding.training_state import RunError
 
 
 def main() -> None:
@@ -22,7 +23,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         options.command(options)
-    except (ConfigError, ExportError, LabelFileError) as error:
+    except (ConfigError, ExportError, LabelFileError, RunError) as error:
         sys.exit(f"sightline_training: {error}")
 
 

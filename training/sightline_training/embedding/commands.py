@@ -19,7 +19,7 @@ from .pictures import LabelFileError, Picture, read_picture
 from .pplcnet_v2 import PPLCNetV2Embedder
 from .split import split_by_label
 from .train import embed_with, train
-from .training_state import load_checkpoint
+from .training_state import final_weights, load_checkpoint
 from .whitening import whiten_with_pictures
 
 
@@ -92,7 +92,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     config = load_config(options.config)
-    state = _mean([_final(run) for run in [options.run, *options.mean_with]])
+    state = _mean([final_weights(run) for run in [options.run, *options.mean_with]])
     if options.blend != 1.0:
         start = load_checkpoint(options.run / "start.pt")
         if start is None:
@@ -116,13 +116,6 @@ def _whiten(model: Embedder, options: argparse.Namespace) -> None:
     learned, _ = split_by_label(listed_pictures(options))
     count = whiten_with_pictures(model, learned, embed_with(model, torch.device("cpu")), options.size)
     say(f"whitened with {count} pictures and as many views")
-
-
-def _final(run: Path) -> dict[str, torch.Tensor]:
-    state = load_checkpoint(run / "final.pt")
-    if state is None:
-        raise SystemExit(f"{run} has no final.pt: the run has not ended")
-    return state
 
 
 def _mean(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

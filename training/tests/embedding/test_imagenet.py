@@ -9,6 +9,7 @@ from torch import nn
 
 from sightline_training.embedding.efficientnet_lite import EfficientNetLite, load_imagenet
 from sightline_training.embedding.pictures import batches, read_label_file
+from sightline_training.embedding.place import place_of_process
 from sightline_training.embedding.start import start_run
 from sightline_training.embedding.teacher import teacher_features, teacher_targets
 from sightline_training.embedding.train import as_input, train
@@ -47,7 +48,7 @@ def test_before_its_first_step_a_run_names_what_it_learns_at_the_size_it_learns_
 ) -> None:
     pictures = read_label_file(*made_set, " ")
     labels = torch.tensor([int(p.label) for p in pictures])
-    run = start_run(STARTING, pictures, labels, 24, tmp_path, None, torch.device("cpu"), lambda _: None)
+    run = start_run(STARTING, pictures, labels, 24, tmp_path, None, place_of_process(), lambda _: None)
     (shown,) = batches(pictures, 64, len(pictures))
     run.model.eval()
     with torch.inference_mode():
