@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from torchvision.ops import nms
+from torch import Tensor
 
 from ..manifest import normalized
 from .data import Listed, Sample, load
+from .losses import pairwise_iou
 from .network import PicoDet, cells, flatten, to_boxes
 
 THRESHOLDS = np.arange(0.5, 0.96, 0.05)
@@ -50,10 +51,22 @@ def detect_from_levels(run: Callable[[np.ndarray], list[torch.Tensor]], size: in
         boxes = boxes[seen] * torch.tensor([width / size, height / size] * 2)
         boxes[:, 0::2] = boxes[:, 0::2].clamp(0, width)
         boxes[:, 1::2] = boxes[:, 1::2].clamp(0, height)
-        kept = nms(boxes, scores[seen], nms_iou)[:MOST]
+        kept = not_suppressed(boxes, scores[seen], nms_iou)
         return boxes[kept].numpy(), scores[seen][kept].numpy()
 
     return detect
+
+
+def not_suppressed(boxes: Tensor, scores: Tensor, most_iou: float) -> Tensor:
+    """Greedy NMS over boxes [K, 4] and scores [K]: indices of those kept, best first, at most MOST."""
+    left = scores.argsort(descending=True, stable=True)
+    kept: list[int] = []
+    while len(left) and len(kept) < MOST:
+        best = int(left[0])
+        kept.append(best)
+        left = left[1:]
+        left = left[pairwise_iou(boxes[best : best + 1], boxes[left])[0] <= most_iou]
+    return torch.tensor(kept, dtype=torch.int64)
 
 
 def detect_with(model: PicoDet, size: int) -> Detect:

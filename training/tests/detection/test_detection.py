@@ -11,7 +11,7 @@ from sightline_training.detection import losses
 from sightline_training.detection.composites import Material, shelf, table
 from sightline_training.detection.config import load_config
 from sightline_training.detection.data import Listed, Sample, cropped, is_held_out, mirrored, resized
-from sightline_training.detection.evaluate import Judged, average_precision, metrics
+from sightline_training.detection.evaluate import MOST, Judged, average_precision, metrics, not_suppressed
 from sightline_training.detection.export import export_onnx, run_onnx
 from sightline_training.detection.network import BINS, Detector, cells, flatten, to_boxes
 from sightline_training.embedding.config import ConfigError
@@ -143,6 +143,18 @@ def test_boxes_follow_resizing_mirroring_and_cropping():
 def test_a_box_that_is_mostly_cut_off_is_ignored_not_background():
     window = cropped(sample([[10, 10, 30, 40]]), 26, 0, 100, 50)
     assert window.boxes.tolist() == [] and window.ignore.tolist() == [[0, 10, 4, 40]]
+
+
+@pytest.mark.parametrize("most_iou", [0.1, 0.6])
+def test_a_box_is_suppressed_by_a_better_one_that_is_kept_and_overlaps_it(most_iou: float):
+    boxes, scores = random_boxes(150, 9), torch.rand(150, generator=torch.Generator().manual_seed(10))
+    expected: list[int] = []
+    for k in sorted(range(150), key=lambda k: -float(scores[k])):
+        if all(slow_iou(boxes[k].tolist(), boxes[j].tolist()) <= most_iou for j in expected):
+            expected.append(k)
+    assert len(expected) > 5
+    assert not_suppressed(boxes, scores, most_iou).tolist() == expected[:MOST]
+    assert not_suppressed(boxes[:0], scores[:0], most_iou).tolist() == []
 
 
 def test_metrics_of_known_cases():
