@@ -1,8 +1,6 @@
 """The commands that measure say what they measured, and write it where the pipeline reads it."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +12,9 @@ from sightline_training.embedding.metrics import l2_normalized
 from sightline_training.embedding.networks import build_embedder
 from sightline_training.manifest import canary_pattern, normalized
 
+from ..conftest import Run
+
 TRAINING = Path(__file__).parents[2]
-
-
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sightline_training", *map(str, arguments)]
-    return subprocess.run(command, cwd=TRAINING, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +28,7 @@ def manifest(folder: Path) -> dict:
     return json.loads((folder / "manifest.json").read_text())
 
 
-def test_an_evaluation_is_recorded_with_the_command_that_repeats_it(made_set: tuple[Path, Path], model: Path) -> None:
+def test_an_evaluation_is_recorded_with_the_command_that_repeats_it(made_set: tuple[Path, Path], model: Path, run: Run) -> None:
     done = run("evaluate", model, "--list", made_set[0], "--root", made_set[1], "--record", "held-out")
     assert done.returncode == 0, done.stderr
     assert all(name in done.stdout for name in ("boxes", "logos", "cans", "mean", "score"))
@@ -42,7 +37,7 @@ def test_an_evaluation_is_recorded_with_the_command_that_repeats_it(made_set: tu
     assert recorded["command"] == "python -m sightline_training evaluate ../models/tiny --list list.txt --root PICTURES"
 
 
-def test_the_open_set_curve_chooses_the_default_threshold(made_set: tuple[Path, Path], model: Path) -> None:
+def test_the_open_set_curve_chooses_the_default_threshold(made_set: tuple[Path, Path], model: Path, run: Run) -> None:
     plot = model / "open-set.png"
     done = run("open-set", model, "--list", made_set[0], "--root", made_set[1], "--plot", plot, "--record")
     assert done.returncode == 0, done.stderr
@@ -53,7 +48,7 @@ def test_the_open_set_curve_chooses_the_default_threshold(made_set: tuple[Path, 
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
-def test_int8_is_a_model_folder_of_its_own_that_says_what_was_lost(made_set: tuple[Path, Path], model: Path) -> None:
+def test_int8_is_a_model_folder_of_its_own_that_says_what_was_lost(made_set: tuple[Path, Path], model: Path, run: Run) -> None:
     done = run("quantize", model, "--list", made_set[0], "--root", made_set[1])
     assert done.returncode == 0, done.stderr
     told = manifest(model.with_name("tiny-int8"))
@@ -63,7 +58,7 @@ def test_int8_is_a_model_folder_of_its_own_that_says_what_was_lost(made_set: tup
     assert f"fp32: recall@1 {told['metrics']['held-out recall@1']['value'] + lost:.3f}"[:-1] in done.stdout
 
 
-def test_runs_are_averaged_and_whitened_at_export(made_set: tuple[Path, Path], tmp_path: Path) -> None:
+def test_runs_are_averaged_and_whitened_at_export(made_set: tuple[Path, Path], tmp_path: Path, run: Run) -> None:
     networks = [build_embedder("lite").eval() for _ in range(2)]
     for name, network in zip("ab", networks, strict=True):
         (tmp_path / name).mkdir()
@@ -86,7 +81,7 @@ def test_runs_are_averaged_and_whitened_at_export(made_set: tuple[Path, Path], t
     assert not np.allclose(manifest(whitened)["canary"]["embedding"], expected, atol=1e-2)
 
 
-def test_check_names_every_picture_that_cannot_be_decoded(made_set: tuple[Path, Path]) -> None:
+def test_check_names_every_picture_that_cannot_be_decoded(made_set: tuple[Path, Path], run: Run) -> None:
     listed, root = made_set
     (root / "boxes/3/1.jpg").write_bytes(b"not a picture")
     (root / "cans/0/2.jpg").write_bytes(b"")
@@ -96,7 +91,9 @@ def test_check_names_every_picture_that_cannot_be_decoded(made_set: tuple[Path, 
     assert "96 pictures, 24 labels, 3 datasets, 2 broken" in done.stdout
 
 
-def test_pictures_are_found_under_the_first_of_several_roots_that_has_them(made_set: tuple[Path, Path], tmp_path: Path) -> None:
+def test_pictures_are_found_under_the_first_of_several_roots_that_has_them(
+    made_set: tuple[Path, Path], tmp_path: Path, run: Run
+) -> None:
     listed, root = made_set
     (tmp_path / "other").mkdir()
     (root / "cans").rename(tmp_path / "other" / "cans")

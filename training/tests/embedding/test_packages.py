@@ -1,7 +1,5 @@
 """Made packages: as many as asked, families whose members can be told apart, printed from training pictures only."""
 
-import subprocess
-import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from sightline_training.embedding.packages import DATASET, drawn, painted, sibli
 from sightline_training.embedding.pictures import Picture, read_label_file, read_picture
 from sightline_training.embedding.split import split_by_label
 
-TRAINING = Path(__file__).parents[2]
+from ..conftest import Run
 
 
 def of(pictures: list[Picture], dataset: str) -> list[Picture]:
@@ -88,25 +86,21 @@ def test_a_package_is_drawn_at_any_place_its_parts_may_have() -> None:
         assert stickered(face, random).shape == face.shape and face.dtype == np.uint8
 
 
-def packages_command(listed: Path, root: Path, to: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sightline_training", "packages", "--list", str(listed), "--root", str(root)]
-    return subprocess.run([*command, "--to", str(to), *more], cwd=TRAINING, capture_output=True, text=True, check=False)
-
-
-def test_the_command_lists_them_after_the_given_pictures(made_set: tuple[Path, Path], tmp_path: Path) -> None:
+def test_the_command_lists_them_after_the_given_pictures(made_set: tuple[Path, Path], tmp_path: Path, run: Run) -> None:
     listed, root = made_set
     to = tmp_path / "made"
-    done = packages_command(listed, root, to, "--labels", "4", "--art", "boxes", "--logos", "logos")
+    common = ("packages", "--list", listed, "--root", root, "--to", to)
+    done = run(*common, "--labels", 4, "--art", "boxes", "--logos", "logos")
     assert done.returncode == 0 and "wrote 8 pictures" in done.stdout, done.stderr
     both = read_label_file(to / "list.txt", [root, to], " ")
     given = read_label_file(listed, root, " ")
     assert both[: len(given)] == given and {p.dataset for p in both[len(given) :]} == {DATASET}
-    refused = packages_command(listed, root, to, "--art", "nothing")
+    refused = run(*common, "--art", "nothing")
     assert refused.returncode != 0 and "no training pictures of nothing" in refused.stderr
 
 
 def test_nothing_held_out_is_printed_on_a_package(
-    made_set: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made_set: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
 ) -> None:
     listed, root = made_set
     learned, held_out = split_by_label(read_label_file(listed, root, " "))
@@ -117,11 +111,7 @@ def test_nothing_held_out_is_printed_on_a_package(
         return cv2.imread(str(path))
 
     monkeypatch.setattr(packages, "read_picture", remembering)
-    from sightline_training.__main__ import main
-
-    arguments = ["packages", "--list", listed, "--root", root, "--to", tmp_path, "--labels", "60", "--art", "boxes", "--logos", "logos"]
-    monkeypatch.setattr(sys, "argv", ["sightline_training", *map(str, arguments)])
-    main()
+    run("packages", "--list", listed, "--root", root, "--to", tmp_path, "--labels", 60, "--art", "boxes", "--logos", "logos")
     printed = {p.path for p in learned if p.dataset in ("boxes", "logos")}
     assert read <= printed and not read & {p.path for p in held_out}
     # Sixty packages are enough to have used about all that they may.
