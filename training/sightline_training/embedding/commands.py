@@ -3,6 +3,7 @@
 import argparse
 import datetime
 import json
+import math
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ from .pictures import LabelFileError, Picture, read_picture
 from .pplcnet_v2 import PPLCNetV2Embedder
 from .split import split_by_label
 from .train import embed_with, train
-from .training_state import final_weights, load_checkpoint
+from .training_state import RunError, final_weights, load_checkpoint
 from .whitening import whiten_with_pictures
 
 
@@ -58,7 +59,10 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     ship.add_argument("--size", type=int, required=True, help="input width and height")
     ship.add_argument("--threshold", type=float, required=True, help="default similarity threshold")
     ship.add_argument("--blend", type=float, default=1.0, help="1 for the trained weights, 0 for those it started from")
-    ship.add_argument("--mean-with", type=Path, nargs="*", default=[], help="further runs whose weights are averaged in")
+    ship.add_argument(
+        "--mean-with", type=weighed_run, nargs="*", default=[], metavar="RUN[=WEIGHT]",
+        help="further runs whose weights are averaged in, each weighing WEIGHT (1 where not given) against --run's 1",
+    )
     ship.add_argument("--whiten", action="store_true", help="normalize the within-class covariance of --list's training pictures")
     list_arguments(ship, required=False)
     ship.add_argument("--provenance", type=Path, help="JSON with the manifest's `provenance` and `metrics`")
@@ -92,7 +96,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     config = load_config(options.config)
-    state = _mean([final_weights(run) for run in [options.run, *options.mean_with]])
+    state = _mean([(options.run, 1.0), *options.mean_with])
     if options.blend != 1.0:
         start = load_checkpoint(options.run / "start.pt")
         if start is None:
@@ -118,10 +122,29 @@ def _whiten(model: Embedder, options: argparse.Namespace) -> None:
     say(f"whitened with {count} pictures and as many views")
 
 
-def _mean(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """The mean of runs that share their start (Wortsman et al., "Model soups", arXiv:2203.05482)."""
+def weighed_run(text: str) -> tuple[Path, float]:
+    """`RUN=WEIGHT`, or `RUN` alone for a weight of 1; a folder whose own name holds `=` needs its weight said."""
+    name, given, weight = text.rpartition("=")
+    try:
+        value = float(weight) if given else 1.0
+    except ValueError:
+        value = math.nan
+    if not (0 < value < math.inf) or (given and not name):
+        raise argparse.ArgumentTypeError(f"{text!r} must be RUN or RUN=WEIGHT, the weight a number above 0")
+    return Path(name if given else text), value
+
+
+def _mean(runs: list[tuple[Path, float]]) -> dict[str, torch.Tensor]:
+    """The weighted mean of runs that share their start (Wortsman et al., "Model soups", arXiv:2203.05482)."""
+    states = [final_weights(run) for run, _ in runs]
+    shapes = [{name: value.shape for name, value in state.items()} for state in states]
+    for (run, _), shape in zip(runs, shapes, strict=True):
+        if shape != shapes[0]:
+            raise RunError(f"{run} is of another network than {runs[0][0]}: their weights cannot be averaged")
+    total = sum(weight for _, weight in runs)
     return {
-        name: torch.stack([state[name] for state in states]).mean(dim=0) if value.is_floating_point() else value
+        name: sum(state[name] * (weight / total) for state, (_, weight) in zip(states, runs, strict=True))
+        if value.is_floating_point() else value
         for name, value in states[0].items()
     }
 

@@ -81,6 +81,40 @@ def test_runs_are_averaged_and_whitened_at_export(made_set: tuple[Path, Path], t
     assert not np.allclose(manifest(whitened)["canary"]["embedding"], expected, atol=1e-2)
 
 
+def test_runs_weigh_what_is_asked_in_their_mean(tmp_path: Path, run: Run) -> None:
+    states = [build_embedder("lite").state_dict() for _ in range(3)]
+    for name, state in zip("abc", states, strict=True):
+        (tmp_path / name).mkdir()
+        torch.save(state, tmp_path / name / "final.pt")
+    config, to = TRAINING / "configs/general_lite.yaml", tmp_path / "models" / "mean"
+    common = ("export", config, "--run", tmp_path / "a", "--size", 64, "--threshold", 0.5, "--to", to)
+    assert run(*common, "--mean-with", f"{tmp_path / 'b'}=0.5", tmp_path / "c").returncode == 0
+
+    mean = build_embedder("lite").eval()
+    a, b, c = states
+    mean.load_state_dict({k: 0.4 * a[k] + 0.2 * b[k] + 0.4 * c[k] if a[k].is_floating_point() else a[k] for k in a})
+    image = normalized(canary_pattern(64, 64)[None])
+    with torch.inference_mode():
+        expected = l2_normalized(mean(torch.from_numpy(image)).numpy())[0]
+    assert np.allclose(manifest(to)["canary"]["embedding"], expected, atol=1e-4)
+
+    for wrong in ("b=", "b=much", "b=0", "b=-1", "b=nan", "=0.5"):
+        refused = run(*common, "--mean-with", wrong)
+        assert refused.returncode != 0 and "must be RUN or RUN=WEIGHT" in refused.stderr
+
+
+def test_runs_that_cannot_be_averaged_are_named(tmp_path: Path, run: Run) -> None:
+    for name, network in (("a", "lite"), ("b", "pplcnet_v2")):
+        (tmp_path / name).mkdir()
+        torch.save(build_embedder(network).state_dict(), tmp_path / name / "final.pt")
+    common = ("export", TRAINING / "configs/general_lite.yaml", "--run", tmp_path / "a", "--size", 64, "--threshold", 0.5)
+    done = run(*common, "--to", tmp_path / "m", "--mean-with", tmp_path / "b")
+    assert done.returncode == 1 and f"{tmp_path / 'b'} is of another network" in done.stderr
+    done = run(*common, "--to", tmp_path / "m", "--mean-with", tmp_path / "gone")
+    assert done.returncode == 1 and f"{tmp_path / 'gone'} has no final.pt" in done.stderr
+    assert not (tmp_path / "m").exists()
+
+
 def test_check_names_every_picture_that_cannot_be_decoded(made_set: tuple[Path, Path], run: Run) -> None:
     listed, root = made_set
     (root / "boxes/3/1.jpg").write_bytes(b"not a picture")
