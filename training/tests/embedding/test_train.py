@@ -1,26 +1,34 @@
 """A run learns, survives kill -9, and its weights come out as the model folder that the pipeline reads."""
 
+import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
 import torch
 
 from sightline_training.embedding.config import ConfigError, TrainConfig, load_config
+from sightline_training.embedding.curves import draw_curves, validation_means
 from sightline_training.embedding.deployed import DeployedEmbedder
 from sightline_training.embedding.export import write_model_folder
+from sightline_training.embedding.losses import triplet_angular_margin
 from sightline_training.embedding.metrics import l2_normalized
 from sightline_training.embedding.networks import build_embedder
-from sightline_training.embedding.pictures import read_label_file
+from sightline_training.embedding.pictures import Picture, read_label_file
+from sightline_training.embedding.place import Place, place_of_process
 from sightline_training.embedding.pplcnet_v2 import PPLCNetV2Embedder
-from sightline_training.embedding.train import rate_at, train
+from sightline_training.embedding.split import split_by_label
+from sightline_training.embedding.start import start_run
+from sightline_training.embedding.train import _loader, as_input, rate_at, train
 from sightline_training.embedding.training_state import Average, Curves, load_checkpoint, save_checkpoint
 from sightline_training.manifest import canary_pattern
 
@@ -91,11 +99,32 @@ def test_a_killed_run_goes_on_from_its_checkpoint(made_set: tuple[Path, Path], t
     assert until(f" step {20 * (began // 20 + 1)} rate ") >= began
 
 
+def two_processes_by_hand(config: TrainConfig, pictures: list[Picture], folder: Path) -> dict[str, torch.Tensor]:
+    """What two processes must agree on: each step's gradient is the mean of those of both processes' batches."""
+    folder.mkdir()
+    names = sorted({p.label for p in pictures})
+    labels = torch.tensor([names.index(p.label) for p in pictures])
+    torch.manual_seed(config.seed)
+    run = start_run(config, pictures, labels, len(names), folder, None, place_of_process(), quiet)
+    processes = [Place(number, 2, torch.device("cpu")) for number in range(2)]
+    loaders = [_loader(config, pictures, names, {}, 0, place) for place in processes]
+    for step, both in enumerate(zip(*loaders, strict=True)):
+        for group in run.optimizer.param_groups:
+            group["lr"] = rate_at(step / config.steps, step, config) * group["rate"]
+        run.optimizer.zero_grad()
+        for views, indices in both:
+            features = run.model(as_input(views))
+            loss = torch.nn.functional.cross_entropy(run.classifier(features), labels[indices], label_smoothing=0.1)
+            (0.5 * (loss + triplet_angular_margin(features, labels[indices]))).backward()
+        run.optimizer.step()
+    return run.model.state_dict()
+
+
 def test_two_processes_under_torchrun_train_one_network(made_set: tuple[Path, Path], tmp_path: Path) -> None:
     config = tmp_path / "tiny.yaml"
     config.write_text(
-        "{network: lite, augmentation: reference, optimizer: momentum, learning_rate: 0.001, steps: 3,"
-        " labels_per_batch: 3, pictures_per_label: 2, sizes: [32], workers: 0, threads: 1}"
+        "{network: lite, augmentation: reference, optimizer: momentum, learning_rate: 0.1, steps: 3, freeze: 10,"
+        " labels_per_batch: 3, pictures_per_label: 2, sizes: [64], workers: 0, threads: 1, frozen_statistics: true}"
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     # Without `--` torchrun takes `--run` for an abbreviation of one of its own options.
@@ -105,6 +134,48 @@ def test_two_processes_under_torchrun_train_one_network(made_set: tuple[Path, Pa
     subprocess.run(command, check=True, cwd=CONFIGS.parent, env=environment, capture_output=True)
     state = load_checkpoint(tmp_path / "run" / "checkpoint.pt")
     assert state is not None and state["step"] == 3
+    learned, _ = split_by_label(read_label_file(*made_set, " "))
+    expected = two_processes_by_hand(load_config(config), learned, tmp_path / "by-hand")
+    start = torch.load(tmp_path / "run" / "start.pt")
+    moved = max(float((expected[name] - value).abs().max()) for name, value in start.items() if value.is_floating_point())
+    apart = max(float((state["model"][n] - value).abs().max()) for n, value in expected.items() if value.is_floating_point())
+    assert apart < 0.01 * moved
+
+
+def test_mixed_precision_trains_as_full_precision_does_but_for_its_rounding(made_set: tuple[Path, Path], tmp_path: Path) -> None:
+    pictures = read_label_file(*made_set, " ")
+    config = replace(TINY, steps=20, learning_rate=1e-4, freeze=12, frozen_statistics=True, sizes=[64])
+    told = []
+    for mixed in (False, True):
+        folder = tmp_path / str(mixed)
+        weights = torch.load(train(replace(config, mixed_precision=mixed), pictures, [], folder, quiet))
+        # What is kept is full precision all the same.
+        assert all(v.dtype == torch.float32 for v in weights.values() if v.is_floating_point())
+        row = (folder / "losses.csv").read_text().splitlines()[1].split(",")
+        told.append((float(row[3]), float(row[4])))
+    full, mixed_losses = told
+    assert full != mixed_losses and mixed_losses == pytest.approx(full, rel=0.05)
+
+
+def test_a_run_says_how_long_it_will_take_validates_itself_and_draws_its_curves(
+    made_set: tuple[Path, Path], tmp_path: Path
+) -> None:
+    learned, held_out = split_by_label(read_label_file(*made_set, " "))
+    said: list[str] = []
+    train(replace(TINY, steps=40, freeze=17, evaluate_every=20), learned, held_out, tmp_path / "run", said.append)
+    lines = [line for line in said if " rate " in line]
+    assert [re.match(r"step (\d+) rate .* \| [\d.]+ min, about \d+ to go$", line).group(1) for line in lines] == ["20", "40"]
+    assert sum("validation score 0." in line for line in said) >= 2
+
+    with (tmp_path / "run" / "validation.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["step"], row["dataset"]) for row in rows} == {(s, d) for s in ("20", "40") for d in ("boxes", "logos", "cans")}
+    at_20 = [float(row["camera_map"]) for row in rows if row["step"] == "20"]
+    assert validation_means(tmp_path / "run")["camera_map"][0] == (20, pytest.approx(sum(at_20) / len(at_20)))
+
+    picture = cv2.imread(str(draw_curves(tmp_path / "run")))
+    # Lines in more colours than the grey of axes and letters.
+    assert picture is not None and (picture.max(axis=2).astype(int) - picture.min(axis=2) > 60).sum() > 200
 
 
 def test_a_checkpoint_that_was_cut_off_leaves_the_old_one(tmp_path: Path) -> None:
@@ -171,7 +242,7 @@ def test_an_exported_folder_says_what_the_network_says(network: str, tmp_path: P
     assert str(CONFIGS.parent).encode() not in (folder / "model.onnx").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["general_lite", "general_lite_larger", "pp_shitu_v2"])
+@pytest.mark.parametrize("name", ["general_lite", "general_lite_larger", "general_lite_harder", "pp_shitu_v2"])
 def test_the_shipped_configurations_are_valid(name: str) -> None:
     assert load_config(CONFIGS / f"{name}.yaml").steps > 0
 
