@@ -60,18 +60,18 @@ def gldv2(root: Path) -> Iterator[tuple[str, str]]:
                 yield f"train/{name[0]}/{name[1]}/{name[2]}/{name}.jpg", row["landmark_id"]
 
 
-def online_products(root: Path) -> Iterator[tuple[str, str]]:
-    """Stanford Online Products: Ebay_train.txt with a header and (image_id, class_id, super_class_id, path)."""
-    for line in (root / "Ebay_train.txt").read_text().splitlines()[1:]:
+def online_products(root: Path, part: str = "train") -> Iterator[tuple[str, str]]:
+    """Stanford Online Products: Ebay_<part>.txt with a header and (image_id, class_id, super_class_id, path)."""
+    for line in (root / f"Ebay_{part}.txt").read_text().splitlines()[1:]:
         _, name, _, path = line.split()
         yield path, name
 
 
-def in_shop(root: Path) -> Iterator[tuple[str, str]]:
+def in_shop(root: Path, wanted: str = "train") -> Iterator[tuple[str, str]]:
     """DeepFashion In-shop: Eval/list_eval_partition.txt, two lines of heading, (image, item, train | query | gallery)."""
     for line in (root / "Eval" / "list_eval_partition.txt").read_text().splitlines()[2:]:
         path, item, part = line.split()
-        if part == "train":
+        if part == wanted:
             yield path, item
 
 

@@ -3,7 +3,7 @@
 import argparse
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
@@ -22,6 +22,7 @@ from .export import run_onnx, write_model_folder
 from .metrics import Retrieval, l2_normalized, retrieval
 from .openset import open_set_curve, plot, split_open_set
 from .pictures import Picture, batches, read_label_file
+from .reference_table import ROWS, measure_rows
 from .split import split_by_label
 from .validation import score, validate, validation_set
 
@@ -35,6 +36,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     measure.add_argument("model", type=Path)
     measure.add_argument("--gallery", type=Path, help="label file `path<TAB>label`; its folder is the pictures' root")
     measure.add_argument("--query", type=Path, help="label file `path<TAB>label`; its folder is the pictures' root")
+    measure.add_argument("--table", type=Path, help="folder with a folder for each row of the reference's table that is to be measured")
     measure.add_argument("--record", metavar="NAME", help="write the figures into the manifest, under this name")
     list_arguments(measure, required=False)
     measure.set_defaults(command=_evaluate)
@@ -68,8 +70,11 @@ def _evaluate(options: argparse.Namespace) -> None:
         asked = f"--gallery {options.gallery.name} --query {options.query.name}"
         _record(options, {"recall@1": result.recall1, "recall@5": result.recall5, "mAP": result.map}, asked)
         return
+    if options.table:
+        _print_rows(measure_rows(options.table, model.embed, say))
+        return
     if not options.list or not options.root:
-        raise SystemExit("evaluate needs --gallery and --query, or --list and --root")
+        raise SystemExit("evaluate needs --gallery and --query, or --list and --root, or --table")
     results = validate(validation_set(split_by_label(listed_pictures(options))[1], 8, 100), model, model.size)
     _print_table(results)
     clean = [one for one, _ in results.values()]
@@ -88,6 +93,13 @@ def _command(verb: str, options: argparse.Namespace, asked: str | None = None) -
     """The line for the manifest that repeats a measurement, without this machine's folders."""
     asked = asked or f"--list {options.list.name} --root PICTURES"
     return f"python -m sightline_training {verb} ../models/{options.model.resolve().name} {asked}"
+
+
+def _print_rows(rows: Iterable[tuple[str, Retrieval]]) -> None:
+    print(f"{'row':14} {'queries':>7} {'recall@1':>9} {'recall@5':>9} {'mAP':>6}   reference: {'recall@1':>9} {'mAP':>6}")
+    for name, r in rows:
+        recall1, average = (value / 100 for value in ROWS[name])
+        print(f"{name:14} {r.queries:7} {r.recall1:9.3f} {r.recall5:9.3f} {r.map:6.3f}              {recall1:9.3f} {average:6.3f}")
 
 
 def _print_table(results: dict[str, tuple[Retrieval, Retrieval]]) -> None:

@@ -64,7 +64,7 @@ def start_run(
     saved = load_checkpoint(folder / "checkpoint.pt")
     model, classifier = build_embedder(config.network), build_classifier(classes)
     if saved is None and after is not None:
-        _start_after(after, model, classifier, config, pictures, labels)
+        _start_after(after, model, classifier, config, pictures, labels, report)
     elif saved is None and config.start_from_imagenet:
         _start_from_imagenet(model, classifier, config, pictures, labels, folder, report)
     if saved is None and place.number == 0:
@@ -111,14 +111,19 @@ def _start_from_imagenet(
 @torch.no_grad()
 def _start_after(
     after: Path, model: Embedder, classifier: nn.Linear, config: TrainConfig, pictures: Sequence[Picture], labels: Tensor,
+    report: Report,
 ) -> None:
     """Another run's averaged weights; its labels may be others, so the classifier starts as the classes' means again."""
     model.load_state_dict(final_weights(after))
-    model.eval()
+    # Channels last in memory: on a CPU the network takes less than half of the time.
+    model.eval().to(memory_format=torch.channels_last)
     chosen = _of_each_label(labels, config.seed)
-    shown = batches([pictures[i] for i in chosen], _start_size(config), 64)
-    embeddings = torch.cat([model(torch.from_numpy(normalized(batch))) for batch in shown])
-    _classify_by_means(classifier, embeddings, labels[chosen])
+    embeddings: list[Tensor] = []
+    for number, batch in enumerate(batches([pictures[i] for i in chosen], _start_size(config), 64)):
+        embeddings.append(model(torch.from_numpy(normalized(batch)).contiguous(memory_format=torch.channels_last)))
+        if number % 20 == 19:
+            report(f"classes' means to start from: {64 * (number + 1)} of {len(chosen)} pictures")
+    _classify_by_means(classifier, torch.cat(embeddings), labels[chosen])
 
 
 def _start_size(config: TrainConfig) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sightline_training.embedding import metrics
 from sightline_training.embedding.metrics import retrieval
 from sightline_training.embedding.openset import open_set_curve, split_open_set
 from sightline_training.embedding.pictures import Picture
@@ -68,3 +69,13 @@ def test_the_curve_counts_false_names_and_kept_right_names() -> None:
     assert curve.false_names[curve.thresholds < 0.59].min() == 1 and curve.false_names[curve.thresholds > 0.61].max() == 0
     assert curve.kept.min() == 1
     assert curve.thresholds[curve.choose()] == pytest.approx(0.605, abs=0.006)
+
+
+def test_many_queries_are_measured_a_few_at_a_time_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(3)
+    vectors, names = random.normal(size=(50, 5)), random.integers(0, 8, 50)
+    for same in (False, True):
+        at_once = retrieval(vectors, names, vectors, names, same=same)
+        monkeypatch.setattr(metrics, "QUERIES_AT_ONCE", 7)
+        assert retrieval(vectors, names, vectors, names, same=same) == pytest.approx(at_once)
+        monkeypatch.undo()
