@@ -40,11 +40,15 @@ class Place:
 
     def agreed(self, stop: bool) -> bool:
         """Whether process 0 says stop: all leave the loop at the same step, or none would hear the others again."""
+        return bool(self.of_first(stop))
+
+    def of_first(self, value: float) -> float:
+        """Process 0's value, in every process: what steers them all, such as a clock, must not differ."""
         if self.count == 1:
-            return stop
-        said = torch.tensor([int(stop)], device=self.device)
+            return value
+        said = torch.tensor([value], dtype=torch.float64, device=self.device)
         torch.distributed.broadcast(said, src=0)
-        return bool(said.item())
+        return said.item()
 
 
 def place_of_process() -> Place:
