@@ -1,9 +1,12 @@
-"""Draws a run's curves: losses, and the validation's means over datasets."""
+"""Draws a run's curves, an embedder's or a detector's: losses, and what the held-out pictures were measured at."""
 
 import csv
 from collections import defaultdict
 from pathlib import Path
 from statistics import fmean
+
+# Columns that are no curve of their own: where a row stands, and what is on another scale.
+NOT_DRAWN = {"step", "minutes", "rate", "accuracy", "dataset"}
 
 
 def draw_curves(run: Path) -> Path:
@@ -14,15 +17,17 @@ def draw_curves(run: Path) -> Path:
     from matplotlib import pyplot
 
     with (run / "losses.csv").open(newline="") as file:
-        losses = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        rows = csv.DictReader(file)
+        names = [name for name in rows.fieldnames or [] if name not in NOT_DRAWN]
+        losses = [{k: float(v) for k, v in row.items()} for row in rows]
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.6), dpi=100)
-    for name in ("classification", "triplet", "distillation"):
+    for name in names:
         left.plot([row["step"] for row in losses], [row[name] for row in losses], label=name)
     left.set_yscale("log")
     left.set_title("losses")
     for name, points in validation_means(run).items():
         right.plot([step for step, _ in points], [value for _, value in points], marker=".", label=name)
-    right.set_title("held-out labels, mean over datasets")
+    right.set_title("held out")
     for axes in (left, right):
         axes.set_xlabel("step")
         axes.grid(alpha=0.3)
@@ -34,10 +39,10 @@ def draw_curves(run: Path) -> Path:
 
 
 def validation_means(run: Path) -> dict[str, list[tuple[int, float]]]:
-    """{metric: [(step, mean over datasets)]} of run/validation.csv."""
+    """{metric: [(step, mean over datasets)]} of run/validation.csv; a detector's has one row a step."""
     values: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     with (run / "validation.csv").open(newline="") as file:
         for row in csv.DictReader(file):
-            for name in ("recall1", "map", "camera_recall1", "camera_map"):
+            for name in (name for name in row if name not in NOT_DRAWN):
                 values[name][int(row["step"])].append(float(row[name]))
     return {name: [(step, fmean(v)) for step, v in sorted(steps.items())] for name, steps in values.items()}
