@@ -4,13 +4,14 @@ import argparse
 import datetime
 import json
 import random
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from ..embedding.arguments import say
+from ..embedding.training_state import RunError, load_checkpoint
 from ..manifest import add_metrics, normalized
 from ..quantize import CALIBRATION_PICTURES, write_int8_folder
 from .config import Config, load_config
@@ -30,7 +31,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Adds the detector's commands to the program's."""
     learn = commands.add_parser("train-detector", help="train a detector from a YAML configuration, or go on with a run")
     learn.add_argument("config", type=Path)
-    learn.add_argument("--run", type=Path, required=True, help="folder of checkpoints")
+    learn.add_argument("--run", type=Path, required=True, help="folder of checkpoints and curves")
     learn.add_argument("--material", type=Path, required=True, help="folder of the datasets that scenes are made of")
     learn.add_argument("--after", type=Path, help="another run's folder, to begin with its weights")
     learn.add_argument("--threads", type=int, help="threads of PyTorch; 1 where the cores are shared")
@@ -71,9 +72,8 @@ def _train(options: argparse.Namespace) -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     pictures, held_out = _split(options.boxes)
-    log = lambda line: print(time.strftime("%H:%M:%S"), line, flush=True)  # noqa: E731
-    best = train(load_config(options.config), pictures, held_out, options.material, options.run, log, options.after)
-    print(f"wrote {best}")
+    best = train(load_config(options.config), pictures, held_out, options.material, options.run, say, options.after)
+    say(f"best weights: {best}")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -108,7 +108,9 @@ def _quantize(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    saved = torch.load(options.run / "best.pt", weights_only=True)
+    saved = load_checkpoint(options.run / "best.pt")
+    if saved is None:
+        raise RunError(f"{options.run} has no best.pt: there is no run, or it was not measured yet")
     config = Config(**saved["config"])
     model = build_detector(config)
     model.load_state_dict(saved["average"])

@@ -1,11 +1,13 @@
 """The detector's training configuration, one YAML file."""
 
+import math
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import yaml
 
 from ..embedding.config import ConfigError
+from .assignment import ASSIGNMENTS
 
 
 @dataclass
@@ -21,13 +23,18 @@ class Config:
     width: int = 96
     frozen: int = 3
     batch: int = 16
-    # The schedule ends after so many minutes of training, however many steps that is.
+    # The schedule ends after so many minutes of training, or with this step if it comes first.
     minutes: float = 50.0
+    steps: float = math.inf
     learning_rate: float = 1e-3
     backbone_rate: float = 0.3
     weight_decay: float = 0.02
     warmup_steps: int = 60
     ema: float = 0.998
+    # `task_aligned` or `atss`: which cells answer for a box.
+    assignment: str = "task_aligned"
+    # bfloat16 where autocast allows it.
+    mixed_precision: bool = False
     # Shares of what a batch is made of; the rest are single pictures.
     mosaics: float = 0.15
     shelves: float = 0.3
@@ -40,6 +47,8 @@ class Config:
     products: list[str] = field(default_factory=list)
     cutouts: list[str] = field(default_factory=list)
     seed: int = 1
+    # Processes that make batches beside each that trains.
+    workers: int = 1
     checkpoint_minutes: float = 3.0
     evaluate_minutes: float = 10.0
 
@@ -53,4 +62,7 @@ def load_config(path: Path) -> Config:
     unknown = set(values) - {f.name for f in fields(Config)}
     if unknown:
         raise ConfigError(f"{path}: no such setting: {', '.join(sorted(unknown))}")
-    return Config(**values)
+    config = Config(**values)
+    if config.assignment not in ASSIGNMENTS:
+        raise ConfigError(f"{path}: assignment must be one of {', '.join(ASSIGNMENTS)}, not {config.assignment!r}")
+    return config

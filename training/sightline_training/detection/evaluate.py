@@ -17,8 +17,8 @@ from torch import Tensor
 
 from ..manifest import normalized
 from .data import Listed, Sample, load
-from .losses import pairwise_iou
 from .network import PicoDet, cells, flatten, to_boxes
+from .overlap import pairwise_iou
 
 THRESHOLDS = np.arange(0.5, 0.96, 0.05)
 MOST = 100
@@ -48,11 +48,13 @@ def detect_from_levels(run: Callable[[np.ndarray], list[torch.Tensor]], size: in
         scores = logits[0].sigmoid()
         seen = scores >= SCORE_FLOOR
         height, width = picture.shape[:2]
-        boxes = boxes[seen] * torch.tensor([width / size, height / size] * 2)
+        # Few are left, and suppressing them one after the other is quicker on the CPU.
+        boxes, scores = boxes[seen].cpu(), scores[seen].cpu()
+        boxes = boxes * torch.tensor([width / size, height / size] * 2)
         boxes[:, 0::2] = boxes[:, 0::2].clamp(0, width)
         boxes[:, 1::2] = boxes[:, 1::2].clamp(0, height)
-        kept = not_suppressed(boxes, scores[seen], nms_iou)
-        return boxes[kept].numpy(), scores[seen][kept].numpy()
+        kept = not_suppressed(boxes, scores, nms_iou)
+        return boxes[kept].numpy(), scores[kept].numpy()
 
     return detect
 
@@ -70,12 +72,13 @@ def not_suppressed(boxes: Tensor, scores: Tensor, most_iou: float) -> Tensor:
 
 
 def detect_with(model: PicoDet, size: int) -> Detect:
-    """Detection by a PyTorch network."""
+    """Detection by a PyTorch network, on its device."""
     model.eval()
+    device = next(model.parameters()).device
 
     def run(image: np.ndarray) -> list[torch.Tensor]:
         with torch.inference_mode():
-            return model(torch.from_numpy(image))
+            return model(torch.from_numpy(image).to(device))
 
     return detect_from_levels(run, size)
 

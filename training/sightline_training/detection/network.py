@@ -34,20 +34,23 @@ class SeparableConv(nn.Sequential):
 
 
 class Backbone(nn.Module):
-    """[N, 3, H, W] to the maps of strides 8, 16 and 32. The first `frozen` blocks and all BatchNorms keep their values."""
+    """[N, 3, H, W] to the maps of strides 8, 16 and 32. All BatchNorms keep their statistics.
+
+    With `frozen`, the stem and so many first blocks keep all of their values.
+    """
 
     def __init__(self, frozen: int) -> None:
         super().__init__()
         network = EfficientNetLite(0)
-        self.stem, self.blocks, self.frozen = network.stem, network.blocks, frozen
+        self.stem, self.blocks = network.stem, network.blocks
+        for module in [self.stem, *self.blocks[:frozen]] if frozen else []:
+            module.requires_grad_(False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         maps = []
-        with torch.set_grad_enabled(torch.is_grad_enabled() and self.frozen == 0):
-            x = self.stem(x)
+        x = self.stem(x)
         for index, block in enumerate(self.blocks):
-            with torch.set_grad_enabled(torch.is_grad_enabled() and index >= self.frozen):
-                x = block(x)
+            x = block(x)
             if index in TAPS:
                 maps.append(x)
         return maps
@@ -120,13 +123,15 @@ def cells(levels: list[Tensor]) -> tuple[Tensor, Tensor]:
     centres, strides = [], []
     for stride, level in zip(STRIDES, levels):
         height, width = level.shape[2:]
-        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        rows, columns = (torch.arange(count, device=level.device) for count in (height, width))
+        y, x = torch.meshgrid(rows, columns, indexing="ij")
         centres.append((torch.stack([x, y], -1).reshape(-1, 2) + 0.5) * stride)
-        strides.append(torch.full((height * width,), float(stride)))
+        strides.append(torch.full((height * width,), float(stride), device=level.device))
     return torch.cat(centres), torch.cat(strides)
 
 
 def to_boxes(distributions: Tensor, centres: Tensor, strides: Tensor) -> Tensor:
     """Distribution logits [..., cells, 4, 8] to boxes [..., cells, 4] in input pixels: centre -/+ expected distance."""
-    distances = distributions.softmax(-1) @ torch.arange(BINS, dtype=torch.float32) * strides[:, None]
+    bins = torch.arange(BINS, dtype=torch.float32, device=distributions.device)
+    distances = distributions.softmax(-1) @ bins * strides[:, None]
     return torch.cat([centres - distances[..., :2], centres + distances[..., 2:]], -1)

@@ -23,18 +23,19 @@ class Stream(IterableDataset):
     """Endless batches: pictures float32 [B, 3, size, size], normalized, and their targets. Each has one of the sizes.
 
     `done` is the share of the schedule that is over, written by training: near its end the stream turns to what the
-    detector will see, single pictures.
+    detector will see, single pictures. Workers draw differently by their number, which begins at `first_worker`.
     """
 
     def __init__(
-        self, config: Config, pictures: list[Sample], material: Material, start: int, done: "Synchronized[float]"
+        self, config: Config, pictures: list[Sample], material: Material, start: int, done: "Synchronized[float]",
+        first_worker: int = 0,
     ) -> None:
         self.config, self.pictures, self.material = config, pictures, material
-        self.start, self.done = start, done
+        self.start, self.done, self.first_worker = start, done, first_worker
 
     def __iter__(self) -> Iterator[Batch]:
         worker = torch.utils.data.get_worker_info()
-        rng = random.Random(f"{self.config.seed} {self.start} {worker.id if worker else 0}")
+        rng = random.Random(f"{self.config.seed} {self.start} {self.first_worker + (worker.id if worker else 0)}")
         while True:
             size = rng.choice(self.config.sizes or [self.config.size])
             samples = [self._sample(size, rng) for _ in range(self.config.batch)]

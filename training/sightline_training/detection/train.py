@@ -2,128 +2,95 @@
 
 import math
 import multiprocessing
-import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
-from typing import Any
 
 import cv2
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from ..embedding.place import Place, place_of_process
+from .assignment import ASSIGNMENTS
 from .composites import read_material
 from .config import Config
 from .data import Listed, load
-from .evaluate import detect_with, evaluate
-from .losses import detection_loss
-from .network import PicoDet
-from .networks import new_detector
-from .stream import Stream
-
-Log = Callable[[str], None]
+from .losses import Target, detection_loss
+from .records import Log, Records
+from .run import Run, start_run
+from .stream import Batch, Stream
 
 
 def train(
     config: Config, listed: list[Listed], held_out: list[Listed], root: Path, folder: Path, log: Log,
-    after: Path | None = None,
+    after: Path | None = None, clock: Callable[[], float] = time.monotonic,
 ) -> Path:
-    """Trains until the minutes are over; checkpoint.pt in `folder` is resumed from, best.pt holds the averaged weights.
+    """Trains until the schedule is over and returns best.pt, the averaged weights that measured best on `held_out`.
 
-    A new run begins with the averaged weights of the run in `after`, where that is given: a second schedule.
+    folder/ gets checkpoint.pt, which is resumed from, best.pt, losses.csv and validation.csv. A new run begins with the
+    averaged weights of the run in `after`, where that is given: a second schedule. Of several processes the first one
+    writes and measures, and its clock (in seconds) counts; time that goes into measuring and saving does not.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # Channels last in memory: on a CPU its convolutions take less than half of the time.
-    model, average = (new_detector(config).to(memory_format=torch.channels_last) for _ in range(2))
-    optimizer = torch.optim.AdamW(_groups(model, config), weight_decay=config.weight_decay)
-    state: dict[str, Any] = {"step": 0, "seconds": 0.0, "best": -1.0}
-    checkpoint = folder / "checkpoint.pt"
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(saved["model"])
-        average.load_state_dict(saved["average"])
-        optimizer.load_state_dict(saved["optimizer"])
-        state = saved["state"]
-        log(f"resumed at step {state['step']}, {state['seconds'] / 60:.1f} min")
-    elif after is not None:
-        weights = torch.load(after / "checkpoint.pt", weights_only=True)["average"]
-        model.load_state_dict(weights)
-        average.load_state_dict(weights)
-    pictures = [load(one) for one in listed]
-    material = read_material(root, config.art, config.products, config.cutouts, config.material, config.seed)
-    log(f"{len(pictures)} pictures, material {len(material.art)}/{len(material.products)}/{len(material.cutouts)}")
+    place = place_of_process()
+    run = start_run(config, folder, after, place.device)
+    student = place.wrapped(run.model)
     done = multiprocessing.Value("d", 0.0)
-    stream = DataLoader(
-        Stream(config, pictures, material, state["step"], done), batch_size=None, num_workers=1, prefetch_factor=4,
-        worker_init_fn=lambda _: cv2.setNumThreads(0),
-    )
-    end, saved_at, evaluated_at = config.minutes * 60, state["seconds"], state["seconds"]
-    sums: dict[str, float] = {}
+    stream = _stream(config, listed, root, run.step, done, place)
+    records = Records(config, held_out, folder, run, place.device, log) if place.number == 0 else None
+    if records:
+        log(f"{len(listed)} pictures, {len(held_out)} held out, from step {run.step}, {run.seconds / 60:.1f} min")
+    began = clock()
     for image, targets in stream:
-        started = time.monotonic()
-        done.value = state["seconds"] / end
-        rate = _rate(state["step"], done.value, config)
-        for group in optimizer.param_groups:
-            group["lr"] = rate * group["scale"]
-        model.train()
-        loss, parts = detection_loss(model(image.contiguous(memory_format=torch.channels_last)), targets)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 10.0)
-        optimizer.step()
-        state["step"] += 1
-        _follow(average, model, min(config.ema, (1 + state["step"]) / (10 + state["step"])))
-        state["seconds"] += time.monotonic() - started
-        for name, value in parts.items():
-            sums[name] = 0.95 * sums.get(name, value) + 0.05 * value
-        if state["step"] % 20 == 0:
-            left = (end - state["seconds"]) / 60
-            log(f"step {state['step']} {' '.join(f'{k} {v:.3f}' for k, v in sums.items())} lr {rate:.2e} {left:.1f} min left")
-        is_over = state["seconds"] >= end
-        if is_over or state["seconds"] - evaluated_at > config.evaluate_minutes * 60:
-            evaluated_at = state["seconds"]
-            result = evaluate(detect_with(average, config.size), held_out)
-            log(f"step {state['step']} " + " ".join(f"{k} {v:.4f}" for k, v in result.items()))
-            if result["AP50"] + result["AP"] > state["best"]:
-                state["best"] = result["AP50"] + result["AP"]
-                _write(folder / "best.pt", {"average": average.state_dict(), "config": asdict(config), "metrics": result})
-        if is_over or state["seconds"] - saved_at > config.checkpoint_minutes * 60:
-            saved_at = state["seconds"]
-            parts_to_save = {"model": model, "average": average, "optimizer": optimizer}
-            _write(checkpoint, {**{k: v.state_dict() for k, v in parts_to_save.items()}, "state": state})
+        # The same in every process, as the rate and the end must be.
+        done.value = run.done(config)
+        rate = rate_at(run.step, done.value, config)
+        parts = _step(run, student, config, image.to(place.device), [t.to(place.device) for t in targets], rate)
+        run.step += 1
+        run.seconds = place.of_first(run.seconds + clock() - began)
+        is_over = run.done(config) >= 1
+        if records:
+            records.add(parts, rate, is_over)
         if is_over:
             return folder / "best.pt"
+        began = clock()
     raise AssertionError("the stream is endless")
 
 
-def _groups(model: PicoDet, config: Config) -> list[dict[str, Any]]:
-    """Backbone slower than the rest; no decay on biases and BatchNorm."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        groups.setdefault((name.startswith("backbone"), parameter.ndim > 1), []).append(parameter)
-    return [
-        {"params": parameters, "scale": config.backbone_rate if backbone else 1.0} | ({} if decays else {"weight_decay": 0.0})
-        for (backbone, decays), parameters in groups.items()
-    ]
-
-
-def _rate(step: int, done: float, config: Config) -> float:
+def rate_at(step: int, done: float, config: Config) -> float:
+    """Cosine decay to a fiftieth over the schedule, times a linear warm-up over its first steps."""
     warm = min(1.0, (step + 1) / config.warmup_steps)
     return config.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
 
 
-@torch.no_grad()
-def _follow(average: nn.Module, model: nn.Module, decay: float) -> None:
-    for mine, theirs in zip(average.state_dict().values(), model.state_dict().values()):
-        if mine.dtype.is_floating_point:
-            mine.lerp_(theirs, 1 - decay)
-        else:
-            mine.copy_(theirs)
+def _stream(
+    config: Config, listed: list[Listed], root: Path, start: int, done: "Synchronized[float]", place: Place
+) -> DataLoader[Batch]:
+    """The batches after step `start`, each process with its own."""
+    material = read_material(root, config.art, config.products, config.cutouts, config.material, config.seed)
+    stream = Stream(config, [load(one) for one in listed], material, start, done, place.number * config.workers)
+    return DataLoader(
+        stream, batch_size=None, num_workers=config.workers, prefetch_factor=4 if config.workers else None,
+        worker_init_fn=lambda _: cv2.setNumThreads(0),
+    )
 
 
-def _write(path: Path, value: Any) -> None:
-    """Whole or not at all, also under kill -9."""
-    torch.save(value, path.with_suffix(".tmp"))
-    os.replace(path.with_suffix(".tmp"), path)
+def _step(
+    run: Run, student: nn.Module, config: Config, image: Tensor, targets: list[Target], rate: float
+) -> dict[str, Tensor]:
+    """One update; returns the loss's parts."""
+    for group in run.optimizer.param_groups:
+        group["lr"] = rate * group["scale"]
+    with torch.autocast(image.device.type, torch.bfloat16, enabled=config.mixed_precision):
+        levels = student(image.contiguous(memory_format=torch.channels_last))
+    loss, parts = detection_loss(levels, targets, ASSIGNMENTS[config.assignment])
+    if not torch.isfinite(loss):
+        raise FloatingPointError(f"the loss is {loss.item()} at step {run.step}; lower the learning rate")
+    run.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(run.model.parameters(), 10.0)
+    run.optimizer.step()
+    run.average.update(run.model)
+    return parts

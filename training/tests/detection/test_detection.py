@@ -14,6 +14,7 @@ from sightline_training.detection.data import Listed, Sample, cropped, is_held_o
 from sightline_training.detection.evaluate import MOST, Judged, average_precision, metrics, not_suppressed
 from sightline_training.detection.export import export_onnx, run_onnx
 from sightline_training.detection.network import BINS, Detector, cells, flatten, to_boxes
+from sightline_training.detection.overlap import giou, pairwise_iou
 from sightline_training.embedding.config import ConfigError
 from sightline_training.embedding.pictures import LabelFileError
 from sightline_training.manifest import normalized
@@ -34,12 +35,12 @@ def random_boxes(count: int, seed: int) -> torch.Tensor:
 def test_pairwise_iou_is_the_obvious_one():
     a, b = random_boxes(5, 1), random_boxes(7, 2)
     expected = [[slow_iou(x, y) for y in b.tolist()] for x in a.tolist()]
-    assert torch.allclose(losses.pairwise_iou(a, b), torch.tensor(expected), atol=1e-6)
+    assert torch.allclose(pairwise_iou(a, b), torch.tensor(expected), atol=1e-6)
 
 
 def test_giou_is_iou_less_the_empty_share_of_the_hull():
     a, b = random_boxes(6, 3), random_boxes(6, 4)
-    for x, y, value in zip(a.tolist(), b.tolist(), losses.giou(a, b).tolist()):
+    for x, y, value in zip(a.tolist(), b.tolist(), giou(a, b).tolist()):
         hull = (max(x[2], y[2]) - min(x[0], y[0])) * (max(x[3], y[3]) - min(x[1], y[1]))
         overlap = slow_iou(x, y)
         areas = (x[2] - x[0]) * (x[3] - x[1]) + (y[2] - y[0]) * (y[3] - y[1])
@@ -68,26 +69,6 @@ def test_varifocal_weighs_objects_by_quality_and_others_by_their_score():
     other_loss = -(1 - score[1]).log() * 0.75 * score[1] ** 2
     found = losses.varifocal(logits, quality, torch.tensor([True, False]))
     assert torch.allclose(found, torch.stack([object_loss, other_loss]), atol=1e-6)
-
-
-def test_assignment_takes_the_best_cells_inside_each_box_and_shares_none():
-    levels = [torch.zeros(1, 33, 8, 8), torch.zeros(1, 33, 4, 4), torch.zeros(1, 33, 2, 2), torch.zeros(1, 33, 1, 1)]
-    centres, strides = cells(levels)
-    truth = torch.tensor([[2.0, 2.0, 30.0, 34.0], [28.0, 4.0, 62.0, 60.0]])
-    boxes = torch.cat([centres - 14, centres + 14], 1)
-    scores = torch.full((len(centres),), 0.5)
-    owner, quality = losses.assign(scores, boxes, centres, truth)
-    for index, cell in enumerate(centres.tolist()):
-        if owner[index] >= 0:
-            box = truth[owner[index]].tolist()
-            assert box[0] < cell[0] < box[2] and box[1] < cell[1] < box[3]
-        else:
-            assert quality[index] == 0
-    for k, box in enumerate(truth.tolist()):
-        mine = (owner == k).nonzero().flatten().tolist()
-        assert 1 <= len(mine) <= losses.TOP_CELLS
-        best = max(slow_iou(boxes[i].tolist(), box) for i in mine)
-        assert float(quality[mine].max()) == pytest.approx(best, abs=1e-5)
 
 
 def test_a_cell_in_an_ignored_region_costs_nothing():

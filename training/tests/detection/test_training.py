@@ -1,4 +1,4 @@
-"""Detector training: the assignment against its definition, the stream's shares, kill -9 and resume, broken lists."""
+"""Detector training: the loss of a batch, the stream's shares, kill -9 and resume, several processes, broken lists."""
 
 import json
 import multiprocessing
@@ -14,89 +14,42 @@ import pytest
 import torch
 
 from sightline_training.detection import losses
+from sightline_training.detection.assignment import Assignment, atss, task_aligned
 from sightline_training.detection.composites import Material
 from sightline_training.detection.config import Config
 from sightline_training.detection.data import Sample, read_box_list
-from sightline_training.detection.evaluate import iou
 from sightline_training.detection.network import STRIDES
+from sightline_training.detection.overlap import giou
 from sightline_training.detection.stream import Stream
-from sightline_training.detection.train import _follow
 from sightline_training.embedding.pictures import LabelFileError
 
 TRAINING = Path(__file__).parents[2]
 
 
-def slow_assignment(
-    scores: list[float], boxes: list[list[float]], centres: list[list[float]], truth: list[list[float]], most: int
-) -> tuple[list[int], list[float]]:
-    """TOOD in words: each box ranks the cells inside it by score x IoU^6 and takes the best `most`."""
-    overlaps = [[iou(np.array(box), np.array(cell)) for cell in boxes] for box in truth]
-    taken: list[list[int]] = []
-    ranks: list[dict[int, float]] = []
-    for box, overlap in zip(truth, overlaps, strict=True):
-        inside = [k for k, (x, y) in enumerate(centres) if box[0] < x < box[2] and box[1] < y < box[3]]
-        rank = {k: scores[k] * overlap[k] ** 6 for k in inside}
-        ranks.append(rank)
-        taken.append(sorted(inside, key=lambda k: -rank[k])[:most])
-    owner = [-1] * len(boxes)
-    for k in range(len(boxes)):
-        wanting = [b for b in range(len(truth)) if k in taken[b]]
-        if wanting:
-            owner[k] = max(wanting, key=lambda b: overlaps[b][k])
-    quality = [0.0] * len(boxes)
-    for b in range(len(truth)):
-        mine = [k for k in range(len(boxes)) if owner[k] == b]
-        for k in mine:
-            quality[k] = ranks[b][k] / max(ranks[b][j] for j in mine) * max(overlaps[b][j] for j in mine)
-    return owner, quality
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_assignment_is_what_its_definition_says(seed: int) -> None:
-    rng = torch.Generator().manual_seed(seed)
-    axis = torch.arange(12) * 8 + 4.0
-    centres = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).reshape(-1, 2)
-    boxes = torch.cat([centres - 6 - 20 * torch.rand(144, 2, generator=rng), centres + 6 + 20 * torch.rand(144, 2, generator=rng)], 1)
-    scores = torch.rand(144, generator=rng)
-    truth = torch.tensor([[5.0, 5.0, 50.0, 45.0], [30.0, 20.0, 90.0, 80.0], [60.0, 60.0, 75.0, 92.0]])
-    owner, quality = losses.assign(scores, boxes, centres, truth)
-    arguments = (scores.tolist(), boxes.tolist(), centres.tolist(), truth.tolist())
-    expected_owner, expected_quality = slow_assignment(*arguments, losses.TOP_CELLS)
-    assert owner.tolist() == expected_owner
-    assert quality.tolist() == pytest.approx(expected_quality, abs=1e-5)
-
-
-def test_the_loss_of_a_batch_is_its_parts_over_the_qualities() -> None:
+@pytest.mark.parametrize("assign", [task_aligned, atss])
+def test_the_loss_of_a_batch_is_its_parts_over_the_qualities(assign: Assignment) -> None:
     torch.manual_seed(3)
     levels = [torch.randn(1, 33, 128 // s, 128 // s) for s in STRIDES]
     truth, ignored = torch.tensor([[10.0, 12.0, 70.0, 66.0]]), torch.tensor([[80.0, 80.0, 128.0, 128.0]])
-    loss, parts = losses.detection_loss(levels, [losses.Target(truth, ignored, background_weight=0.25)])
+    loss, parts = losses.detection_loss(levels, [losses.Target(truth, ignored, background_weight=0.25)], assign)
     logits, distributions = losses.flatten(levels)
     centres, strides = losses.cells(levels)
     boxes = losses.to_boxes(distributions, centres, strides)[0]
-    owner, quality = losses.assign(logits[0].sigmoid(), boxes, centres, truth)
+    owner, quality = assign(logits[0].sigmoid(), boxes, centres, strides, truth)
     score = box = distribution = 0.0
     for k, (x, y) in enumerate(centres.tolist()):
         value = float(losses.varifocal(logits[0, k : k + 1], quality[k : k + 1], owner[k : k + 1] >= 0))
         if owner[k] >= 0:
             score += value
-            box += float(quality[k] * (1 - losses.giou(boxes[k : k + 1], truth)))
+            box += float(quality[k] * (1 - giou(boxes[k : k + 1], truth)))
             sides = torch.tensor([[x - 10, y - 12, 70 - x, 66 - y]]) / strides[k]
             distribution += float(quality[k] * losses.distribution_focal(distributions[0, k : k + 1], sides))
         elif not (80 < x < 128 and 80 < y < 128):
             score += 0.25 * value
     total = max(float(quality.sum()), 1.0)
-    assert parts == pytest.approx({"score": score / total, "box": box / total, "distribution": distribution / total}, rel=1e-4)
+    found = {name: float(part) for name, part in parts.items()}
+    assert found == pytest.approx({"score": score / total, "box": box / total, "distribution": distribution / total}, rel=1e-4)
     assert float(loss) == pytest.approx((score + 2 * box + 0.5 * distribution) / total, rel=1e-4)
-
-
-def test_the_average_moves_by_its_share_and_copies_counts() -> None:
-    average, model = torch.nn.BatchNorm2d(3), torch.nn.BatchNorm2d(3)
-    model.weight.data.fill_(3.0)
-    model.num_batches_tracked.fill_(9)
-    _follow(average, model, 0.9)
-    assert average.weight.tolist() == pytest.approx([1.2] * 3)
-    assert average.num_batches_tracked == 9
 
 
 def test_near_the_end_of_the_schedule_fewer_scenes_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
