@@ -70,7 +70,8 @@ def _stream(
 ) -> DataLoader[Batch]:
     """The batches after step `start`, each process with its own."""
     material = read_material(root, config.art, config.products, config.cutouts, config.material, config.seed)
-    stream = Stream(config, [load(one) for one in listed], material, start, done, place.number * config.workers)
+    first_worker = place.number * max(config.workers, 1)
+    stream = Stream(config, [load(one) for one in listed], material, start, done, first_worker)
     return DataLoader(
         stream, batch_size=None, num_workers=config.workers, prefetch_factor=4 if config.workers else None,
         worker_init_fn=lambda _: cv2.setNumThreads(0),
