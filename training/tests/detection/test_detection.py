@@ -172,9 +172,12 @@ def test_mirrored_copies_are_held_out_together():
     assert 5 < sum(is_held_out(f"{n}.jpg") for n in names) < 40
 
 
-def test_an_unknown_setting_is_named(tmp_path: Path):
-    (tmp_path / "c.yaml").write_text("sise: 320\n")
-    with pytest.raises(ConfigError, match="sise"):
+@pytest.mark.parametrize(
+    "line, message", [("sise: 320", "no such setting: sise"), ("assignment: tood", "one of task_aligned, atss, not 'tood'")]
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, line: str, message: str):
+    (tmp_path / "c.yaml").write_text(f"{line}\n")
+    with pytest.raises(ConfigError, match=message):
         load_config(tmp_path / "c.yaml")
 
 

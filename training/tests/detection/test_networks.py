@@ -72,7 +72,9 @@ def test_widths_are_multiples_of_eight_and_never_much_below_what_was_asked() -> 
 def test_the_shipped_configurations_build_their_network(name: str) -> None:
     config = load_config(CONFIGS / f"{name}.yaml")
     assert all(size % 32 == 0 for size in [config.size, *config.sizes])
-    assert isinstance(build_detector(config), LCNetDetector) == (name == "mainbody_reference")
+    is_reference = name == "mainbody_reference"
+    assert isinstance(build_detector(config), LCNetDetector) == is_reference
+    assert config.assignment == ("atss" if is_reference else "task_aligned")
 
 
 def test_an_unknown_network_is_named() -> None:
