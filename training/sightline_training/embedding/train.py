@@ -94,7 +94,7 @@ def train(
         asked = (views.to(place.device), labels[indices].to(place.device), target)
         recent.append(_step(run, student, config, *asked, rate))
         run.step += 1
-        run.seconds = before + time.monotonic() - began
+        run.seconds = place.of_first(before + time.monotonic() - began)
         if losses and run.step % 20 == 0:
             means = dict(zip(LOSS_COLUMNS[3:], np.mean(recent, axis=0), strict=True))
             losses.add(step=run.step, minutes=round(run.seconds / 60, 2), rate=rate, **means)
