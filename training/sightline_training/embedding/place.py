@@ -38,10 +38,6 @@ class Place:
         if self.count > 1 and not self.number:
             torch.distributed.barrier()
 
-    def agreed(self, stop: bool) -> bool:
-        """Whether process 0 says stop: all leave the loop at the same step, or none would hear the others again."""
-        return bool(self.of_first(stop))
-
     def of_first(self, value: float) -> float:
         """Process 0's value, in every process: what steers them all, such as a clock, must not differ."""
         if self.count == 1:

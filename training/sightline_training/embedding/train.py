@@ -94,6 +94,7 @@ def train(
         asked = (views.to(place.device), labels[indices].to(place.device), target)
         recent.append(_step(run, student, config, *asked, rate))
         run.step += 1
+        # The same in every process: all leave the loop at the same step, or none would hear the others again.
         run.seconds = place.of_first(before + time.monotonic() - began)
         if losses and run.step % 20 == 0:
             means = dict(zip(LOSS_COLUMNS[3:], np.mean(recent, axis=0), strict=True))
@@ -107,7 +108,7 @@ def train(
         if first and time.monotonic() - saved > 60 * config.checkpoint_minutes:
             save_checkpoint(folder / "checkpoint.pt", run.state())
             saved = time.monotonic()
-        if place.agreed(run.seconds / 60 >= config.minutes):
+        if run.seconds / 60 >= config.minutes:
             break
     if curves:
         save_checkpoint(folder / "checkpoint.pt", run.state())
