@@ -19,12 +19,12 @@ from .deployed import DeployedEmbedder
 from .efficientnet_lite import EfficientNetLite, load_imagenet
 from .embedder import GeM
 from .export import run_onnx, write_model_folder
-from .metrics import Retrieval, l2_normalized, retrieval
+from .metrics import Retrieval, l2_normalized
 from .openset import open_set_curve, plot, split_open_set
 from .pictures import Picture, batches, read_label_file
 from .reference_table import ROWS, measure_rows
 from .split import split_by_label
-from .validation import score, validate, validation_set
+from .validation import retrieval_of, score, validate, validation_set
 
 # int8 kernels round differently on CPUs without VNNI.
 INT8_LEAST_COSINE = 0.98
@@ -65,13 +65,14 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.gallery and options.query:
         gallery = read_label_file(options.gallery, options.gallery.parent, "\t")
         query = read_label_file(options.query, options.query.parent, "\t")
-        result = retrieval(model.embed(query), _labels(query), model.embed(gallery), _labels(gallery))
+        result = retrieval_of(query, gallery, model.embed)
         print(json.dumps(asdict(result)))
         asked = f"--gallery {options.gallery.name} --query {options.query.name}"
-        _record(options, {"recall@1": result.recall1, "recall@5": result.recall5, "mAP": result.map}, asked)
+        _record(options, _figures(result), asked)
         return
     if options.table:
-        _print_rows(measure_rows(options.table, model.embed, say))
+        rows = _printed(measure_rows(options.table, model.embed, say))
+        _record(options, {f"{row} {name}": value for row, r in rows.items() for name, value in _figures(r).items()}, "--table ROWS")
         return
     if not options.list or not options.root:
         raise SystemExit("evaluate needs --gallery and --query, or --list and --root, or --table")
@@ -95,11 +96,19 @@ def _command(verb: str, options: argparse.Namespace, asked: str | None = None) -
     return f"python -m sightline_training {verb} ../models/{options.model.resolve().name} {asked}"
 
 
-def _print_rows(rows: Iterable[tuple[str, Retrieval]]) -> None:
+def _figures(result: Retrieval) -> dict[str, float]:
+    return {"recall@1": result.recall1, "recall@5": result.recall5, "mAP": result.map}
+
+
+def _printed(rows: Iterable[tuple[str, Retrieval]]) -> dict[str, Retrieval]:
+    """Prints each row as soon as it is measured, beside the reference's figures, and returns them."""
     print(f"{'row':14} {'queries':>7} {'recall@1':>9} {'recall@5':>9} {'mAP':>6}   reference: {'recall@1':>9} {'mAP':>6}")
+    results: dict[str, Retrieval] = {}
     for name, r in rows:
+        results[name] = r
         recall1, average = (value / 100 for value in ROWS[name])
         print(f"{name:14} {r.queries:7} {r.recall1:9.3f} {r.recall5:9.3f} {r.map:6.3f}              {recall1:9.3f} {average:6.3f}")
+    return results
 
 
 def _print_table(results: dict[str, tuple[Retrieval, Retrieval]]) -> None:
@@ -113,10 +122,6 @@ def _print_table(results: dict[str, tuple[Retrieval, Retrieval]]) -> None:
     mean = [fmean(column) for column in zip(*rows, strict=True)]
     print(f"{'mean':18} {'':7} {mean[0]:9.3f} {mean[1]:9.3f} {mean[2]:6.3f}           {mean[3]:9.3f} {mean[4]:6.3f}")
     print(f"score (mean of the clean and the camera mAP over datasets): {score(results):.4f}")
-
-
-def _labels(pictures: Sequence[Picture]) -> np.ndarray:
-    return np.array([p.label for p in pictures])
 
 
 def _open_set(options: argparse.Namespace) -> None:

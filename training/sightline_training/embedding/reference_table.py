@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from .layouts import in_shop, online_products
-from .metrics import Retrieval, retrieval
+from .metrics import Retrieval
 from .pictures import LabelFileError, Picture, read_label_file
+from .validation import retrieval_of
 
-# recall@1 and mAP in percent, of PP-ShiTuV2's embedder (PaddleClas, docs/zh_CN/models/PP-ShiTu, feature extraction).
+# recall@1 and mAP in percent, as PaddleClas published them for PP-ShiTuV2's embedder.
 ROWS: dict[str, tuple[float, float]] = {
     "product": (73.7, 61.0),
     "Aliproduct": (84.2, 83.3),
@@ -45,11 +46,7 @@ def measure_rows(
         found = True
         query, gallery = lists
         report(f"{name}: {len(query)} queries, {'themselves' if gallery is None else len(gallery)} as the gallery")
-        asked, names = embed(query), _labels(query)
-        if gallery is None:
-            yield name, retrieval(asked, names, asked, names, same=True)
-        else:
-            yield name, retrieval(asked, names, embed(gallery), _labels(gallery))
+        yield name, retrieval_of(query, gallery, embed)
     if not found:
         raise LabelFileError(f"{root} has none of the folders {', '.join(ROWS)} with gallery.txt and query.txt, or list.txt")
 
@@ -73,7 +70,3 @@ def _listed(path: Path) -> list[Picture]:
     if not path.exists():
         raise LabelFileError(f"{path} is missing: a row needs both gallery.txt and query.txt")
     return read_label_file(path, path.parent, "\t")
-
-
-def _labels(pictures: list[Picture]) -> np.ndarray:
-    return np.array([p.label for p in pictures])

@@ -57,9 +57,23 @@ def validate(
     return results
 
 
+def retrieval_of(
+    query: list[Picture], gallery: list[Picture] | None, embed: Callable[[list[Picture]], np.ndarray]
+) -> Retrieval:
+    """The queries asked of the gallery, or of each other where there is none; `embed` takes whole pictures."""
+    asked, names = embed(query), _labels(query)
+    if gallery is None:
+        return retrieval(asked, names, asked, names, same=True)
+    return retrieval(asked, names, embed(gallery), _labels(gallery))
+
+
 def score(results: dict[str, tuple[Retrieval, Retrieval]]) -> float:
     """The number by which weights are chosen: the mean over datasets of clean and camera mAP."""
     return fmean((clean.map + camera.map) / 2 for clean, camera in results.values())
+
+
+def _labels(pictures: list[Picture]) -> np.ndarray:
+    return np.array([p.label for p in pictures])
 
 
 def _embedded(make: Callable[[int], np.ndarray], count: int, embed: Embed, batch: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Rows of the reference's table are measured where their data is, and the others are named."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,10 @@ def test_the_command_prints_the_reference_beside_it(made_set: tuple[Path, Path],
     write(pictures, "list.txt", listed.read_text().replace(" ", "\t"))
     (tmp_path / "rows").mkdir()
     (tmp_path / "rows" / "LogoDet-3k").symlink_to(pictures)
-    done = run("evaluate", tmp_path / "models" / "tiny", "--table", tmp_path / "rows")
+    done = run("evaluate", tmp_path / "models" / "tiny", "--table", tmp_path / "rows", "--record", "table")
     assert done.returncode == 0, done.stderr
     row = next(line.split() for line in done.stdout.splitlines() if line.startswith("LogoDet-3k "))
     assert row[1] == "96" and row[-2:] == ["0.880", "0.632"]
+    recorded = json.loads((tmp_path / "models" / "tiny" / "manifest.json").read_text())["metrics"]["table LogoDet-3k recall@1"]
+    assert f"{recorded['value']:.3f}" == row[2]
+    assert recorded["command"] == "python -m sightline_training evaluate ../models/tiny --table ROWS"
