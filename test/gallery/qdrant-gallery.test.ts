@@ -5,7 +5,6 @@ import type { Gallery, GalleryEmbedder } from '../../shared/gallery/gallery.ts'
 import type { OpenMode } from '../../shared/gallery/gallery-database.ts'
 import { openGallery } from '../../shared/gallery/open-gallery.ts'
 import { openQdrantGallery } from '../../shared/gallery/qdrant-gallery.ts'
-import { plainKeyWarning } from '../../shared/gallery/qdrant-location.ts'
 import { startQdrantServer } from '../support/qdrant-server.ts'
 import { requireService } from '../support/services.ts'
 import { embedder, entryOf, pictureVector, vectorOf } from './entries.ts'
@@ -267,38 +266,4 @@ describe.skipIf(!canStart)('a Qdrant with an API key', () => {
     expect(error).toContain('API key')
     expect(error).not.toContain('lines')
   })
-})
-
-test.each([
-  'http://127.0.0.1:6333',
-  'http://127.0.0.1:6333/',
-  'https://me:secret@h/c',
-  'http://',
-  'http://h/c?quantisation=x',
-])('the location %s is refused, with how to write it', async (location) => {
-  const error = await openGallery(location, embedder).catch((one: unknown) => one)
-  expect(error).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('HOST:6333/COLLECTION') })
-  expect(String(error)).not.toContain('secret')
-})
-
-test.each([
-  'http://qdrant:6333/products',
-  'http://10.0.0.7/products',
-  'http://127.0.0.1.example.org/products',
-  'http://[2001:db8::1]/products',
-])('a key for %s is told to be readable on the way', (location) => {
-  const warning = plainKeyWarning(location, 'the-key')
-  expect(warning).toMatch(/plain text.*https:/)
-  expect(warning).not.toContain('the-key')
-  expect(plainKeyWarning(location, '')).toBeNull()
-})
-
-test.each([
-  'http://localhost:6333/products',
-  'http://127.0.0.1:6333/products',
-  'http://[::1]:6333/products',
-  'https://qdrant/products',
-  'folder',
-])('nothing is told of a key for %s', (location) => {
-  expect(plainKeyWarning(location, 'the-key')).toBeNull()
 })
