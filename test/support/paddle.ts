@@ -16,9 +16,10 @@ export interface Paddle {
   readonly graphs: string
 }
 
-/** The environment that `sightline models pull` makes will do, too. */
+const requirements = (file: string): string => join(root, 'convert', file)
+
+/** SIGHTLINE_CONVERT_PYTHON, or an environment that is made once a machine; that is tried only where there is something to convert. */
 export async function findPaddle(env: NodeJS.ProcessEnv = process.env): Promise<Paddle | { readonly missing: string }> {
-  const python = env['SIGHTLINE_CONVERT_PYTHON'] ?? join(root, '.cache', 'convert', 'bin', 'python')
   const graphs = env['SIGHTLINE_PADDLE_GRAPHS'] ?? join(env['SIGHTLINE_TEST_DATA'] ?? root, 'graphs')
   if (!existsSync(graphs))
     return {
@@ -26,15 +27,17 @@ export async function findPaddle(env: NodeJS.ProcessEnv = process.env): Promise<
         "neither SIGHTLINE_PADDLE_GRAPHS nor graphs/ in SIGHTLINE_TEST_DATA is the folder of the networks' programs",
     }
   try {
+    const named = env['SIGHTLINE_CONVERT_PYTHON']
+    const python = named ?? (await pythonEnvironment('paddle', requirements('requirements.txt'), 'paddle2onnx'))
     await promisify(execFile)(python, [convertScript, 'check'])
+    return { python, graphs }
   } catch (error) {
     return {
       missing: `no Python with convert/requirements.txt (SIGHTLINE_CONVERT_PYTHON): ${String(error).split('\n')[0]}`,
     }
   }
-  return { python, graphs }
 }
 
 /** The interpreter of an environment with the quantizer's packages; rejects where it can't be made. */
 export const int8Python = (): Promise<string> =>
-  pythonEnvironment('int8', join(root, 'convert', 'requirements-int8.txt'), 'onnxruntime.quantization')
+  pythonEnvironment('int8', requirements('requirements-int8.txt'), 'onnxruntime.quantization')

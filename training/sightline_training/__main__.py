@@ -11,6 +11,7 @@ from .embedding.config import ConfigError
 from .embedding.export import ExportError
 from .embedding.pictures import LabelFileError
 from .embedding.training_state import RunError
+from .memory import keep_freed_memory
 
 
 def main() -> None:
@@ -21,6 +22,7 @@ def main() -> None:
     measuring.add_commands(commands)
     detection.add_commands(commands)
     options = parser.parse_args()
+    keep_freed_memory()
     try:
         options.command(options)
     except (ConfigError, ExportError, LabelFileError, RunError) as error:

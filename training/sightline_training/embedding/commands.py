@@ -29,7 +29,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     learn = commands.add_parser("train", help="train an embedder from a YAML configuration, or go on with a run")
     learn.add_argument("config", type=Path)
     learn.add_argument("--run", type=Path, required=True, help="folder of checkpoints and curves")
-    learn.add_argument("--after", type=Path, help="another run's folder, to begin with its weights")
+    learn.add_argument("--after", type=Path, help="another run's folder, or a model folder that `export` wrote, to begin with its weights")
     list_arguments(learn)
     learn.set_defaults(command=_train)
 

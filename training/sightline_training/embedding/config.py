@@ -31,6 +31,7 @@ class TrainConfig:
     freeze: int = 0  # that many first modules of the backbone (the stem, then blocks) keep their weights
     frozen_statistics: bool = False  # BatchNorm keeps its running statistics
     start_from_imagenet: bool = False
+    imagenet_share: float = 0.0  # a run that begins after another moves its backbone that far back to ImageNet's first
     mixed_precision: bool = False  # bfloat16 where autocast allows it
     ema: float = 0.0
     smoothing: float = 0.1
@@ -72,6 +73,8 @@ def load_config(path: Path) -> TrainConfig:
     config = TrainConfig(**{name: _checked(path, name, known[name].type, value) for name, value in raw.items()})
     if config.neighbours and not (config.groups and config.distillation):
         raise ConfigError(f"{path}: neighbours needs groups and, to know what is alike, distillation's teacher")
+    if config.imagenet_share and config.network != "lite":
+        raise ConfigError(f"{path}: imagenet_share: there are no ImageNet weights for {config.network}")
     return config
 
 

