@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..embedding.arguments import say
 from ..embedding.training_state import RunError, load_checkpoint
 from ..manifest import add_metrics, normalized
+from ..progress import say
 from ..quantize import CALIBRATION_PICTURES, write_int8_folder
 from .config import Config, load_config
 from .data import Listed, is_held_out, load, read_box_list, resized

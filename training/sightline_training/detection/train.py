@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ..embedding.place import Place, place_of_process
+from ..progress import schedule_bar
 from .assignment import ASSIGNMENTS
 from .composites import read_material
 from .config import Config
@@ -43,19 +44,21 @@ def train(
     if records:
         log(f"{len(listed)} pictures, {len(held_out)} held out, from step {run.step}, {run.seconds / 60:.1f} min")
     began = clock()
-    for image, targets in stream:
-        # The same in every process, as the rate and the end must be.
-        done.value = run.done(config)
-        rate = rate_at(run.step, done.value, config)
-        parts = _step(run, student, config, image.to(place.device), [t.to(place.device) for t in targets], rate)
-        run.step += 1
-        run.seconds = place.of_first(run.seconds + clock() - began)
-        is_over = run.done(config) >= 1
-        if records:
-            records.add(parts, rate, is_over)
-        if is_over:
-            return folder / "best.pt"
-        began = clock()
+    with schedule_bar(records is not None) as show:
+        for image, targets in stream:
+            # The same in every process, as the rate and the end must be.
+            done.value = run.done(config)
+            show(done.value)
+            rate = rate_at(run.step, done.value, config)
+            parts = _step(run, student, config, image.to(place.device), [t.to(place.device) for t in targets], rate)
+            run.step += 1
+            run.seconds = place.of_first(run.seconds + clock() - began)
+            is_over = run.done(config) >= 1
+            if records:
+                records.add(parts, rate, is_over)
+            if is_over:
+                return folder / "best.pt"
+            began = clock()
     raise AssertionError("the stream is endless")
 
 

@@ -1,7 +1,6 @@
-"""What the embedder's commands share: the arguments that name a label file, and lines with the time."""
+"""What the embedder's commands share: the arguments that name a label file."""
 
 import argparse
-import time
 from pathlib import Path
 
 from .pictures import Picture, read_label_file
@@ -19,7 +18,3 @@ def listed_pictures(options: argparse.Namespace) -> list[Picture]:
     """The pictures that these arguments name."""
     return read_label_file(options.list, options.root, " ")
 
-
-def say(line: str) -> None:
-    """Prints a line with the time."""
-    print(time.strftime("%H:%M:%S"), line, flush=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from .arguments import list_arguments, listed_pictures, say
+from ..progress import say
+from .arguments import list_arguments, listed_pictures
 from .config import load_config
 from .curves import draw_curves
 from .embedder import LiteEmbedder

@@ -13,8 +13,9 @@ import numpy as np
 from torch import nn
 
 from ..manifest import add_metrics, canary_pattern, normalized
+from ..progress import say
 from ..quantize import CALIBRATION_PICTURES, write_int8_folder
-from .arguments import list_arguments, listed_pictures, say
+from .arguments import list_arguments, listed_pictures
 from .deployed import DeployedEmbedder
 from .efficientnet_lite import EfficientNetLite, load_imagenet
 from .embedder import GeM

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ..manifest import IMAGENET_MEAN, IMAGENET_STD
+from ..progress import schedule_bar
 from .config import ConfigError, TrainConfig
 from .losses import similarity_distillation, triplet_angular_margin
 from .networks import build_embedder
@@ -87,29 +88,31 @@ def train(
     before = run.seconds
     began = saved = time.monotonic()
     recent: list[tuple[float, ...]] = []
-    for views, indices in loader:
-        progress = max(run.step / config.steps, run.seconds / 60 / config.minutes)
-        rate = rate_at(progress, run.step, config)
-        target = targets[indices].to(place.device) if targets is not None else None
-        asked = (views.to(place.device), labels[indices].to(place.device), target)
-        recent.append(_step(run, student, config, *asked, rate))
-        run.step += 1
-        # The same in every process: all leave the loop at the same step, or none would hear the others again.
-        run.seconds = place.of_first(before + time.monotonic() - began)
-        if losses and run.step % 20 == 0:
-            means = dict(zip(LOSS_COLUMNS[3:], np.mean(recent, axis=0), strict=True))
-            losses.add(step=run.step, minutes=round(run.seconds / 60, 2), rate=rate, **means)
-            left = run.seconds / 60 * (1 / max(progress, 1e-6) - 1)
-            values = " ".join(f"{k} {v:.3f}" for k, v in means.items())
-            report(f"step {run.step} rate {rate:.2e} {values} | {run.seconds / 60:.1f} min, about {left:.0f} to go")
-            recent.clear()
-        if curves and run.step % config.evaluate_every == 0:
-            _watch(run, config, watched, place.device, curves, report)
-        if first and time.monotonic() - saved > 60 * config.checkpoint_minutes:
-            save_checkpoint(folder / "checkpoint.pt", run.state())
-            saved = time.monotonic()
-        if run.seconds / 60 >= config.minutes:
-            break
+    with schedule_bar(first) as show:
+        for views, indices in loader:
+            progress = max(run.step / config.steps, run.seconds / 60 / config.minutes)
+            show(progress)
+            rate = rate_at(progress, run.step, config)
+            target = targets[indices].to(place.device) if targets is not None else None
+            asked = (views.to(place.device), labels[indices].to(place.device), target)
+            recent.append(_step(run, student, config, *asked, rate))
+            run.step += 1
+            # The same in every process: all leave the loop at the same step, or none would hear the others again.
+            run.seconds = place.of_first(before + time.monotonic() - began)
+            if losses and run.step % 20 == 0:
+                means = dict(zip(LOSS_COLUMNS[3:], np.mean(recent, axis=0), strict=True))
+                losses.add(step=run.step, minutes=round(run.seconds / 60, 2), rate=rate, **means)
+                left = run.seconds / 60 * (1 / max(progress, 1e-6) - 1)
+                values = " ".join(f"{k} {v:.3f}" for k, v in means.items())
+                report(f"step {run.step} rate {rate:.2e} {values} | {run.seconds / 60:.1f} min, about {left:.0f} to go")
+                recent.clear()
+            if curves and run.step % config.evaluate_every == 0:
+                _watch(run, config, watched, place.device, curves, report)
+            if first and time.monotonic() - saved > 60 * config.checkpoint_minutes:
+                save_checkpoint(folder / "checkpoint.pt", run.state())
+                saved = time.monotonic()
+            if run.seconds / 60 >= config.minutes:
+                break
     if curves:
         save_checkpoint(folder / "checkpoint.pt", run.state())
         _watch(run, config, watched, place.device, curves, report)
