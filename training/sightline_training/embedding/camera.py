@@ -9,12 +9,14 @@ import numpy as np
 Random = np.random.Generator
 
 
-def camera_view(picture: np.ndarray, backdrop: np.ndarray, size: int, flip: bool, random: Random) -> np.ndarray:
+def camera_view(
+    picture: np.ndarray, backdrop: np.ndarray, size: int, flip: bool, random: Random, calm_share: float = 0.2
+) -> np.ndarray:
     """A distorted view of picture [H, W, 3] as [size, size, 3], in front of `backdrop` where it does not fill the frame.
 
-    One view in five is nearly clean: only a little pose and light.
+    A share of the views is nearly clean: only a little pose and light.
     """
-    calm = random.random() < 0.2
+    calm = random.random() < calm_share
     if flip and random.random() < 0.5:
         picture = picture[:, ::-1]
     view = pose(picture, backdrop, size, 0.25 if calm else 1.0, random)

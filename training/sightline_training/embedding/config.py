@@ -38,7 +38,9 @@ class TrainConfig:
     classification: float = 1.0
     triplet: float = 1.0
     distillation: float = 0.0
-    teacher_variant: int = 2
+    anchoring: float = 0.0
+    anchored: list[str] = field(default_factory=list)  # datasets whose pictures are held to the teacher, without labels
+    teacher_variants: list[int] = field(default_factory=lambda: [2])  # EfficientNet-Lite0 or 2, or both
     teacher_size: int = 192
     groups: int = 0
     neighbours: float = 0.0  # share of groups that are a label and those most like it, by the teacher
@@ -73,6 +75,8 @@ def load_config(path: Path) -> TrainConfig:
     config = TrainConfig(**{name: _checked(path, name, known[name].type, value) for name, value in raw.items()})
     if config.neighbours and not (config.groups and config.distillation):
         raise ConfigError(f"{path}: neighbours needs groups and, to know what is alike, distillation's teacher")
+    if bool(config.anchoring) != bool(config.anchored) or (config.anchored and config.augmentation != "camera"):
+        raise ConfigError(f"{path}: anchoring needs anchored, the names of datasets, the other way round too, and camera views")
     if config.imagenet_share and config.network != "lite":
         raise ConfigError(f"{path}: imagenet_share: there are no ImageNet weights for {config.network}")
     return config

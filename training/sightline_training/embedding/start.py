@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..manifest import normalized
+from .anchor import anchor_turn
 from .config import ConfigError, TrainConfig
 from .efficientnet_lite import load_imagenet
 from .embedder import LiteEmbedder, start_as_pca
@@ -25,6 +26,8 @@ Report = Callable[[str], None]
 # The classifier starts as the classes' mean embeddings at this length: its logits then spread like a cosine softmax's.
 CLASS_MEAN_LENGTH = 0.8
 START_PICTURES = 4
+# Pictures that say how the teacher lies to the student.
+ANCHOR_PICTURES = 2500
 
 
 @dataclass
@@ -37,12 +40,14 @@ class Run:
     average: Average | None
     step: int = 0
     seconds: float = 0.0
+    turn: Tensor | None = None  # [512, 256], of a run with anchored pictures
 
     def state(self) -> dict[str, object]:
         average = {"updates": self.average.updates, "state": self.average.state} if self.average else None
         return {
             "model": self.model.state_dict(), "classifier": self.classifier.state_dict(),
             "optimizer": self.optimizer.state_dict(), "average": average, "step": self.step, "seconds": self.seconds,
+            "turn": self.turn,
         }
 
     def restore(self, state: dict) -> None:
@@ -54,7 +59,7 @@ class Run:
             self.average.updates = state["average"]["updates"]
             for name, value in state["average"]["state"].items():
                 self.average.state[name].copy_(value)
-        self.step, self.seconds = state["step"], state["seconds"]
+        self.step, self.seconds, self.turn = state["step"], state["seconds"], state["turn"]
 
 
 def start_run(
@@ -115,19 +120,28 @@ def _start_after(
     report: Report,
 ) -> None:
     """Another run's averaged weights, or a model folder's; their labels may be others, so the classifier starts as the
-    classes' means again."""
+    classes' means again.
+    """
     model.load_state_dict(_weights_of(after, config))
     if config.imagenet_share:
         towards_imagenet(model, config.imagenet_share)
+    chosen = _of_each_label(labels, config.seed)
+    report(f"classes' means to start from: {len(chosen)} pictures")
+    _classify_by_means(classifier, _embedded(model, [pictures[i] for i in chosen], config), labels[chosen])
+
+
+@torch.no_grad()
+def _embedded(model: Embedder, pictures: Sequence[Picture], config: TrainConfig) -> Tensor:
+    """What the network says of the clean pictures, [N, 512], on the CPU; its modes are as before."""
+    device = next(model.parameters()).device
+    modes = {module: module.training for module in model.modules()}
     # Channels last in memory: on a CPU the network takes less than half of the time.
     model.eval().to(memory_format=torch.channels_last)
-    chosen = _of_each_label(labels, config.seed)
-    embeddings: list[Tensor] = []
-    for number, batch in enumerate(batches([pictures[i] for i in chosen], _start_size(config), 64)):
-        embeddings.append(model(torch.from_numpy(normalized(batch)).contiguous(memory_format=torch.channels_last)))
-        if number % 20 == 19:
-            report(f"classes' means to start from: {64 * (number + 1)} of {len(chosen)} pictures")
-    _classify_by_means(classifier, torch.cat(embeddings), labels[chosen])
+    shown = (torch.from_numpy(normalized(batch)) for batch in batches(pictures, _start_size(config), 64))
+    result = [model(batch.to(device).contiguous(memory_format=torch.channels_last)).cpu() for batch in shown]
+    for module, mode in modes.items():
+        module.training = mode
+    return torch.cat(result)
 
 
 def _weights_of(after: Path, config: TrainConfig) -> dict[str, Tensor]:
@@ -163,11 +177,25 @@ def _classify_by_means(classifier: nn.Linear, embeddings: Tensor, labels: Tensor
 
 def teacher_of(config: TrainConfig, pictures: Sequence[Picture], folder: Path, report: Report) -> Tensor | None:
     """The teacher's unit features of every picture, [N, 256], where the configuration asks for a teacher."""
-    if not config.distillation:
+    if not (config.distillation or config.anchoring):
         return None
-    cache = folder.parent / f"teacher-lite{config.teacher_variant}-{config.teacher_size}.npz"
-    features = teacher_features(
-        pictures, config.teacher_variant, config.teacher_size, cache,
-        lambda done: report(f"teacher: {done} of {len(pictures)} at most") if done % 1280 == 0 else None,
-    )
+    features = [
+        teacher_features(
+            pictures, variant, config.teacher_size, folder.parent / f"teacher-lite{variant}-{config.teacher_size}.npz",
+            lambda done: report(f"teacher: {done} of {len(pictures)} at most") if done % 1280 == 0 else None,
+        )
+        for variant in config.teacher_variants
+    ]
     return teacher_targets(features)
+
+
+def anchor(run: Run, config: TrainConfig, pictures: Sequence[Picture], targets: Tensor) -> None:
+    """Sets a new run's `turn`: how the teacher's targets lie nearest to what the network says when it begins."""
+    if run.turn is not None:
+        return
+    held = [index for index, picture in enumerate(pictures) if picture.dataset in config.anchored]
+    if not held:
+        raise ConfigError(f"anchored: there are no pictures of {', '.join(config.anchored)}")
+    order = torch.randperm(len(held), generator=torch.Generator().manual_seed(config.seed))[:ANCHOR_PICTURES]
+    chosen = [held[i] for i in order.tolist()]
+    run.turn = anchor_turn(_embedded(run.model, [pictures[i] for i in chosen], config), targets[chosen])

@@ -62,10 +62,14 @@ def _session(variant: int, size: int) -> Callable[[np.ndarray], np.ndarray]:
     return lambda image: session.run(["features"], {"image": image})[0].reshape(-1, FEATURES)
 
 
-def teacher_targets(features: Tensor) -> Tensor:
-    """Centred, half whitened and cut to 256 components, unit rows: [N, 1280] to [N, 256]."""
-    rows, mean = pca(features, DIMENSION, WHITENING)
-    return nn.functional.normalize((features - mean) @ rows.T, dim=1)
+def teacher_targets(features: Sequence[Tensor]) -> Tensor:
+    """What one or several teachers say, each counting the same: of [N, 1280] each to unit rows [N, 256].
+
+    Centred, half whitened and cut to 256 components.
+    """
+    together = torch.cat([nn.functional.normalize(one, dim=1) for one in features], dim=1)
+    rows, mean = pca(together, DIMENSION, WHITENING)
+    return nn.functional.normalize((together - mean) @ rows.T, dim=1)
 
 
 def nearest_labels(targets: Tensor, pictures: Sequence[Picture], count: int) -> dict[tuple[str, str], list[str]]:

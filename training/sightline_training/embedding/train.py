@@ -14,19 +14,20 @@ from torch.utils.data import DataLoader
 
 from ..manifest import IMAGENET_MEAN, IMAGENET_STD
 from ..progress import schedule_bar
+from .anchor import anchoring
 from .config import ConfigError, TrainConfig
 from .losses import similarity_distillation, triplet_angular_margin
 from .networks import build_embedder
 from .pictures import Picture
 from .place import Place, Student, place_of_process
 from .sampler import BatchPlan, PKSampler
-from .start import Report, Run, start_run, teacher_of
+from .start import Report, Run, anchor, start_run, teacher_of
 from .teacher import nearest_labels
 from .training_state import Curves, save_checkpoint
 from .validation import score, validate, validation_set
 from .views import Views
 
-LOSS_COLUMNS = ("step", "minutes", "rate", "classification", "triplet", "distillation", "accuracy")
+LOSS_COLUMNS = ("step", "minutes", "rate", "classification", "triplet", "distillation", "anchoring", "accuracy")
 # A label's neighbours are drawn from this many that are most like it.
 NEIGHBOURS = 10
 VALIDATION_COLUMNS = ("step", "minutes", "dataset", "recall1", "map", "camera_recall1", "camera_map")
@@ -77,6 +78,9 @@ def train(
     with place.first_alone():
         run = start_run(config, pictures, labels, len(names), folder, after, place, report)
         targets = teacher_of(config, pictures, folder, report)
+    if config.anchoring and targets is not None:
+        anchor(run, config, pictures, targets)
+    held = torch.tensor([p.dataset in config.anchored for p in pictures])
     student = place.wrapped(Student(run.model, run.classifier))
     alike = nearest_labels(targets, pictures, NEIGHBOURS) if config.neighbours and targets is not None else {}
     loader = _loader(config, pictures, names, alike, run.step, place)
@@ -94,8 +98,8 @@ def train(
             show(progress)
             rate = rate_at(progress, run.step, config)
             target = targets[indices].to(place.device) if targets is not None else None
-            asked = (views.to(place.device), labels[indices].to(place.device), target)
-            recent.append(_step(run, student, config, *asked, rate))
+            asked = (views, labels[indices], held[indices])
+            recent.append(_step(run, student, config, *(part.to(place.device) for part in asked), target, rate))
             run.step += 1
             # The same in every process: all leave the loop at the same step, or none would hear the others again.
             run.seconds = place.of_first(before + time.monotonic() - began)
@@ -131,7 +135,7 @@ def _loader(
     )
     sampler = PKSampler(pictures, plan, step, config.steps, config.dataset_weights, quadrupled(config, names), alike)
     return DataLoader(
-        Views(pictures, config.augmentation, config.flipped), batch_sampler=sampler, num_workers=config.workers,
+        Views(pictures, config.augmentation, config.flipped, config.anchored), batch_sampler=sampler, num_workers=config.workers,
         worker_init_fn=lambda _: cv2.setNumThreads(0), prefetch_factor=4 if config.workers else None,
     )
 
@@ -146,18 +150,23 @@ def quadrupled(config: TrainConfig, names: Sequence[str]) -> dict[str, float]:
 
 
 def _step(
-    run: Run, student: nn.Module, config: TrainConfig, views: Tensor, labels: Tensor, target: Tensor | None, rate: float
-) -> tuple[float, float, float, float]:
-    """One update; returns classification, triplet and distillation losses and the classifier's accuracy."""
+    run: Run, student: nn.Module, config: TrainConfig, views: Tensor, labels: Tensor, held: Tensor, target: Tensor | None,
+    rate: float,
+) -> tuple[float, ...]:
+    """One update; returns the losses in LOSS_COLUMNS' order and the classifier's accuracy. What is `held` has no label."""
     for group in run.optimizer.param_groups:
         group["lr"] = rate * group["rate"]
     with torch.autocast(views.device.type, torch.bfloat16, enabled=config.mixed_precision):
         features, logits = student(as_input(views))
     features, logits = features.float(), logits.float()
-    classification = F.cross_entropy(logits, labels, label_smoothing=config.smoothing)
-    triplet = triplet_angular_margin(features, labels)
-    distillation = features.new_zeros(()) if target is None else similarity_distillation(features, target, labels)
-    loss = config.classification * classification + config.triplet * triplet + config.distillation * distillation
+    free, nothing = ~held, features.new_zeros(())
+    classification = F.cross_entropy(logits[free], labels[free], label_smoothing=config.smoothing) if free.any() else nothing
+    triplet = triplet_angular_margin(features[free], labels[free]) if free.any() else nothing
+    distillation = nothing if target is None else similarity_distillation(features, target, labels)
+    anchored = nothing if target is None or run.turn is None else anchoring(features[held], target[held], run.turn.to(held.device))
+    losses = (classification, triplet, distillation, anchored)
+    weights = (config.classification, config.triplet, config.distillation, config.anchoring)
+    loss = sum((weight * part for weight, part in zip(weights, losses, strict=True)), nothing)
     if not torch.isfinite(loss):
         raise FloatingPointError(f"the loss is {loss.item()} at step {run.step}; lower the learning rate")
     run.optimizer.zero_grad(set_to_none=True)
@@ -165,8 +174,8 @@ def _step(
     run.optimizer.step()
     if run.average:
         run.average.update(run.model)
-    accuracy = (logits.detach().argmax(dim=1) == labels).float().mean()
-    return classification.item(), triplet.item(), distillation.item(), accuracy.item()
+    accuracy = (logits.detach().argmax(dim=1) == labels)[free].float().mean() if free.any() else nothing
+    return (*(part.item() for part in losses), accuracy.item())
 
 
 def _watch(

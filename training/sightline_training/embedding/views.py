@@ -1,6 +1,7 @@
 """From a Draw to a training view: the torch dataset behind the loader, and the reference's own augmentation."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import cv2
 import numpy as np
@@ -32,15 +33,21 @@ def reference_view(picture: np.ndarray, _backdrop: np.ndarray, size: int, flip: 
     return np.ascontiguousarray(view)
 
 
+# Of pictures that are anchored: what their teacher saw must be there to be seen.
+gentle_view: Augmentation = partial(camera_view, calm_share=0.6)
+
 AUGMENTATIONS: dict[str, Augmentation] = {"camera": camera_view, "reference": reference_view}
 
 
 class Views(Dataset[tuple[torch.Tensor, int]]):
     """Maps a Draw to (uint8 [size, size, 3], index of the picture)."""
 
-    def __init__(self, pictures: Sequence[Picture], augmentation: str, flipped: Sequence[str]) -> None:
+    def __init__(
+        self, pictures: Sequence[Picture], augmentation: str, flipped: Sequence[str], anchored: Sequence[str] = ()
+    ) -> None:
         self.pictures = pictures
         self.augment = AUGMENTATIONS[augmentation]
+        self.anchored = frozenset(anchored)
         self.flipped = None if "*" in flipped else frozenset(flipped)
 
     def __getitem__(self, draw: Draw) -> tuple[torch.Tensor, int]:
@@ -48,5 +55,6 @@ class Views(Dataset[tuple[torch.Tensor, int]]):
         random = np.random.default_rng(draw.seed)
         backdrop = self.pictures[int(random.integers(len(self.pictures)))]
         flip = self.flipped is None or picture.dataset in self.flipped
-        view = self.augment(read_picture(picture.path), read_picture(backdrop.path), draw.size, flip, random)
+        augment = gentle_view if picture.dataset in self.anchored else self.augment
+        view = augment(read_picture(picture.path), read_picture(backdrop.path), draw.size, flip, random)
         return torch.from_numpy(view), draw.index

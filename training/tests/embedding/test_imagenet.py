@@ -38,7 +38,7 @@ def test_the_folded_stem_gives_the_published_one_on_its_own_normalization() -> N
 
 
 STARTING = replace(
-    TINY, steps=20, learning_rate=1e-4, sizes=[64], start_from_imagenet=True, distillation=1.0, teacher_variant=0,
+    TINY, steps=20, learning_rate=1e-4, sizes=[64], start_from_imagenet=True, distillation=1.0, teacher_variants=[0],
     teacher_size=32, freeze=4, frozen_statistics=True, ema=0.9,
 )
 
@@ -83,4 +83,4 @@ def test_teacher_features_are_kept_and_only_missing_ones_are_made(made_set: tupl
     again = teacher_features(pictures[10:80], 0, 32, cache, done.append)
     assert done == [64, 70, 10]
     assert torch.equal(first[10:], again[:60])
-    assert torch.allclose(teacher_targets(first).norm(dim=1), torch.ones(70))
+    assert torch.allclose(teacher_targets([first]).norm(dim=1), torch.ones(70))
