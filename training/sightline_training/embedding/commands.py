@@ -6,23 +6,27 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import torch
+from torch import nn
 
 from ..progress import say
 from .arguments import list_arguments, listed_pictures
 from .config import load_config
 from .curves import draw_curves
-from .embedder import LiteEmbedder
+from .embedder import LiteEmbedder, fold_neck
 from .export import write_model_folder
 from .merge import merge
 from .networks import Embedder, build_embedder
 from .packages import write_packages
-from .pictures import LabelFileError, Picture, read_picture
+from .pictures import LabelFileError, Picture, batches, read_picture
+from .plain_features import keep_features
 from .pplcnet_v2 import PPLCNetV2Embedder
+from .reopened import weights_of
 from .split import split_by_label
 from .train import embed_with, train
-from .training_state import RunError, final_weights, load_checkpoint
-from .whitening import whiten_with_pictures
+from .training_state import RunError, load_checkpoint
+from .whitening import chosen, whiten_with_pictures
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -62,7 +66,11 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     ship.add_argument("--blend", type=float, default=1.0, help="1 for the trained weights, 0 for those it started from")
     ship.add_argument(
         "--mean-with", type=weighed_run, nargs="*", default=[], metavar="RUN[=WEIGHT]",
-        help="further runs whose weights are averaged in, each weighing WEIGHT (1 where not given) against --run's 1",
+        help="further runs, or model folders, whose weights are averaged in, each weighing WEIGHT (1 where not given) against --run's 1",
+    )
+    ship.add_argument(
+        "--keep-features", type=float, default=0.0, metavar="SHARE",
+        help="make the pooled features that share of the embedding, measured on --list's training pictures",
     )
     ship.add_argument("--whiten", action="store_true", help="normalize the within-class covariance of --list's training pictures")
     list_arguments(ship, required=False)
@@ -97,16 +105,19 @@ def _train(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     config = load_config(options.config)
-    state = _mean([(options.run, 1.0), *options.mean_with])
+    state = _mean([(options.run, 1.0), *options.mean_with], config.network)
     if options.blend != 1.0:
         start = load_checkpoint(options.run / "start.pt")
         if start is None:
             raise SystemExit(f"{options.run} has no start.pt to blend with")
+        start = _in_one_form(start, config.network)
         state = {k: torch.lerp(start[k], v, options.blend) if v.is_floating_point() else v for k, v in state.items()}
     model = build_embedder(config.network)
     model.load_state_dict(state)
     if options.whiten:
         _whiten(model, options)
+    if options.keep_features:
+        _keep_features(model, options)
     if isinstance(model, PPLCNetV2Embedder):
         model = model.deployed()
     told = json.loads(options.provenance.read_text()) if options.provenance else {"provenance": {}, "metrics": {}}
@@ -123,6 +134,17 @@ def _whiten(model: Embedder, options: argparse.Namespace) -> None:
     say(f"whitened with {count} pictures and as many views")
 
 
+def _keep_features(model: Embedder, options: argparse.Namespace) -> None:
+    if not isinstance(model, LiteEmbedder) or not options.list or not options.root or not 0 < options.keep_features < 1:
+        raise SystemExit("--keep-features takes a share between 0 and 1, and needs the network `lite`, --list and --root")
+    learned, _ = split_by_label(listed_pictures(options))
+    asked = chosen(learned)[::2]
+    embed = embed_with(nn.Sequential(model.backbone, model.pool), torch.device("cpu"))
+    pooled = np.concatenate([embed(batch) for batch in batches(asked, options.size, 32)])
+    keep_features(model, torch.from_numpy(pooled), options.keep_features)
+    say(f"kept the features by what {len(asked)} pictures have of them")
+
+
 def weighed_run(text: str) -> tuple[Path, float]:
     """`RUN=WEIGHT`, or `RUN` alone for a weight of 1; a folder whose own name holds `=` needs its weight said."""
     name, given, weight = text.rpartition("=")
@@ -135,9 +157,9 @@ def weighed_run(text: str) -> tuple[Path, float]:
     return Path(name if given else text), value
 
 
-def _mean(runs: list[tuple[Path, float]]) -> dict[str, torch.Tensor]:
+def _mean(runs: list[tuple[Path, float]], network: str) -> dict[str, torch.Tensor]:
     """The weighted mean of runs that share their start (Wortsman et al., "Model soups", arXiv:2203.05482)."""
-    states = [final_weights(run) for run, _ in runs]
+    states = [_in_one_form(weights_of(run, network), network) for run, _ in runs]
     shapes = [{name: value.shape for name, value in state.items()} for state in states]
     for (run, _), shape in zip(runs, shapes, strict=True):
         if shape != shapes[0]:
@@ -148,6 +170,16 @@ def _mean(runs: list[tuple[Path, float]]) -> dict[str, torch.Tensor]:
         if value.is_floating_point() else value
         for name, value in states[0].items()
     }
+
+
+def _in_one_form(state: dict[str, torch.Tensor], network: str) -> dict[str, torch.Tensor]:
+    """With the neck folded, where the network has one after a projection: the mean of products is not the product of means."""
+    model = build_embedder(network)
+    if not isinstance(model, LiteEmbedder):
+        return state
+    model.load_state_dict(state)
+    fold_neck(model)
+    return model.state_dict()
 
 
 def _check(options: argparse.Namespace) -> None:

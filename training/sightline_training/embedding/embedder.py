@@ -51,6 +51,17 @@ class LiteEmbedder(nn.Module):
         return self.neck(self.projection(self.pooled(x)))
 
 
+@torch.no_grad()
+def fold_neck(model: LiteEmbedder) -> None:
+    """Takes the neck into the projection, in place: the same embedding, and heads of several runs in one form."""
+    neck, projection = model.neck, model.projection
+    scale = neck.weight / (neck.running_var + neck.eps).sqrt()
+    projection.weight.mul_(scale.unsqueeze(1))
+    projection.bias.copy_((projection.bias - neck.running_mean) * scale)
+    neck.reset_parameters()
+    neck.running_var.fill_(1 - neck.eps)
+
+
 def pca(features: Tensor, dimension: int, whitening: float) -> tuple[Tensor, Tensor]:
     """(rows [dimension, C], mean [C]) such that (features - mean) @ rows.T are the principal components of [M, C].
 

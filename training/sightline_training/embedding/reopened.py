@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .efficientnet_lite import conv_pairs, load_imagenet
 from .embedder import LiteEmbedder
-from .training_state import RunError
+from .training_state import RunError, final_weights
 
 # A BatchNorm of ImageNet's that switches its channel off says nothing of its scale.
 LEAST_SCALE = 1e-2
@@ -39,16 +39,20 @@ def reopened(folder: Path) -> LiteEmbedder:
         scale = norm.weight / (norm.running_var + norm.eps).sqrt()
         convolution.weight.copy_(weight / scale.view(-1, 1, 1, 1))
         norm.bias.copy_(bias + norm.running_mean * scale)
-    _identity(model.neck)
     model.projection.weight.copy_(folded[-1][0])
     model.projection.bias.copy_(folded[-1][1])
+    # What the neck did is in the projection.
+    model.neck.running_var.fill_(1 - model.neck.eps)
     return model
 
 
-def _identity(norm: torch.nn.BatchNorm1d) -> None:
-    """What the neck did is in the projection."""
-    norm.reset_parameters()
-    norm.running_var.fill_(1 - norm.eps)
+def weights_of(folder: Path, network: str) -> dict[str, Tensor]:
+    """The weights with which the run in this folder ended, or those of a model folder."""
+    if not (folder / "manifest.json").exists():
+        return final_weights(folder)
+    if network != "lite":
+        raise RunError(f"{folder} is an exported model, which only the network `lite` can begin with: give the run's folder")
+    return reopened(folder).state_dict()
 
 
 @torch.no_grad()

@@ -17,9 +17,9 @@ from .embedder import LiteEmbedder, start_as_pca
 from .networks import Embedder, build_classifier, build_embedder, freeze, parameter_groups
 from .pictures import Picture, batches
 from .place import Place
-from .reopened import reopened, towards_imagenet
+from .reopened import towards_imagenet, weights_of
 from .teacher import teacher_features, teacher_targets
-from .training_state import Average, RunError, final_weights, load_checkpoint, save_checkpoint
+from .training_state import Average, RunError, load_checkpoint, save_checkpoint
 
 Report = Callable[[str], None]
 
@@ -122,7 +122,7 @@ def _start_after(
     """Another run's averaged weights, or a model folder's; their labels may be others, so the classifier starts as the
     classes' means again.
     """
-    model.load_state_dict(_weights_of(after, config))
+    model.load_state_dict(weights_of(after, config.network))
     if config.imagenet_share:
         towards_imagenet(model, config.imagenet_share)
     chosen = _of_each_label(labels, config.seed)
@@ -142,14 +142,6 @@ def _embedded(model: Embedder, pictures: Sequence[Picture], config: TrainConfig)
     for module, mode in modes.items():
         module.training = mode
     return torch.cat(result)
-
-
-def _weights_of(after: Path, config: TrainConfig) -> dict[str, Tensor]:
-    if not (after / "manifest.json").exists():
-        return final_weights(after)
-    if config.network != "lite":
-        raise RunError(f"{after} is an exported model, which only the network `lite` can begin with: give the run's folder")
-    return reopened(after).state_dict()
 
 
 def _start_size(config: TrainConfig) -> int:
