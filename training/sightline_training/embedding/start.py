@@ -59,7 +59,7 @@ class Run:
             self.average.updates = state["average"]["updates"]
             for name, value in state["average"]["state"].items():
                 self.average.state[name].copy_(value)
-        self.step, self.seconds, self.turn = state["step"], state["seconds"], state["turn"]
+        self.step, self.seconds, self.turn = state["step"], state["seconds"], state.get("turn")
 
 
 def start_run(

@@ -159,7 +159,8 @@ def _step(
     with torch.autocast(views.device.type, torch.bfloat16, enabled=config.mixed_precision):
         features, logits = student(as_input(views))
     features, logits = features.float(), logits.float()
-    free, nothing = ~held, features.new_zeros(())
+    # Not a bare zero: of several processes, each expects a gradient of every parameter at every step.
+    free, nothing = ~held, 0 * (features.sum() + logits.sum())
     classification = F.cross_entropy(logits[free], labels[free], label_smoothing=config.smoothing) if free.any() else nothing
     triplet = triplet_angular_margin(features[free], labels[free]) if free.any() else nothing
     distillation = nothing if target is None else similarity_distillation(features, target, labels)

