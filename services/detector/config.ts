@@ -21,7 +21,7 @@ export const detectorSettings = {
   },
   cropCodec: {
     schema: take.parsed(parseCropCodec, 'takes jpeg:98, webp:95, png or ppm').default(defaultCropCodec),
-    help: 'how crops travel to the embedder: jpeg:QUALITY, webp:QUALITY, png, or ppm (not encoded) [jpeg:100]',
+    help: 'how crops travel to the embedder: jpeg:QUALITY, webp:QUALITY, png, or ppm (not encoded) [jpeg:98]',
   },
   maxFrameAgeSeconds: {
     schema: take.number(0, 1e9).optional(),

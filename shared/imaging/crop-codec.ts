@@ -10,7 +10,7 @@ export type CropCodec =
   | { readonly format: 'ppm' }
 
 /** Chosen by `node bench/crop-codec.ts`: the least bytes and time that keep the embedding's median cosine above 0.999. */
-export const defaultCropCodec: CropCodec = { format: 'jpeg', quality: 100 }
+export const defaultCropCodec: CropCodec = { format: 'jpeg', quality: 98 }
 
 /** Reads `jpeg:98`, `webp:95`, `png` or `ppm`; undefined for anything else. */
 export function parseCropCodec(text: string): CropCodec | undefined {

@@ -22,7 +22,7 @@ describe('settings', () => {
       delivery: 'exactly-once',
       maxBatch: 16,
       wholeFrame: 'fallback',
-      cropCodec: { format: 'jpeg', quality: 100 },
+      cropCodec: { format: 'jpeg', quality: 98 },
       dedupeSeconds: 600,
     })
     expect(values.maxFrameAgeSeconds).toBeUndefined()
