@@ -53,7 +53,8 @@ export async function download(options: DownloadOptions): Promise<void> {
         throw new SightlineError(
           'MODEL_DOWNLOAD',
           `downloading ${url}: ${describeError(error)}${kept}. Without a way to it, get the archive elsewhere and give it with --file, or name a mirror with --url-base`,
-          { cause: error, retryable: true },
+          // No cause: the message tells it already, in the place where it helps.
+          { retryable: true },
         )
       }
       await sleep(wait, undefined, { signal: stop }).catch(() => undefined)

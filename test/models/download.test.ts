@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type DownloadOptions, download } from '../../cli/models/download.ts'
+import { describeError } from '../../shared/service/errors.ts'
 import { freePorts } from '../support/free-port.ts'
 import { noise } from '../support/noise.ts'
 import { type ArchiveServer, startArchiveServer } from './archive-server.ts'
@@ -102,11 +103,15 @@ describe('a download', () => {
 describe('there is no file, and the reason is told,', () => {
   test('without a network', async () => {
     const [port] = await freePorts(1)
-    await expect(fetchFrom({ base: `http://127.0.0.1:${port}`, received: () => undefined })).rejects.toMatchObject({
+    const failed = fetchFrom({ base: `http://127.0.0.1:${port}`, received: () => undefined })
+    await expect(failed).rejects.toMatchObject({
       code: 'MODEL_DOWNLOAD',
       retryable: true,
       message: expect.stringMatching(/no connection.*give it with --file, or name a mirror with --url-base/),
     })
+    // As people see it, with all causes: the reason once.
+    const told = await failed.catch(describeError)
+    expect(told?.match(/no connection/g)).toHaveLength(1)
     expect(await readdir(folder)).toEqual([])
   })
 
