@@ -17,4 +17,3 @@ def list_arguments(parser: argparse.ArgumentParser, required: bool = True) -> No
 def listed_pictures(options: argparse.Namespace) -> list[Picture]:
     """The pictures that these arguments name."""
     return read_label_file(options.list, options.root, " ")
-

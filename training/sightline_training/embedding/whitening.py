@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .camera import camera_view
-from .embedder import LiteEmbedder
+from .embedder import LiteEmbedder, fold_neck
 from .pictures import Picture, as_deployed, read_picture
 
 # Of a label and of a dataset, no more pictures than this.
@@ -75,15 +75,14 @@ def whiten(model: LiteEmbedder, embeddings: Tensor, labels: Sequence[object], da
     shrunk = (1 - SHRINKAGE) * covariance + SHRINKAGE * covariance.trace() / dimension * torch.eye(dimension).double()
     values, vectors = torch.linalg.eigh(shrunk)
     turn = (vectors * values.rsqrt()) @ vectors.T
+    fold_neck(model)
     neck, projection = model.neck, model.projection
-    scale = (neck.weight / (neck.running_var + neck.eps).sqrt()).double()
-    rows = turn @ (scale.unsqueeze(1) * projection.weight.double())
-    offset = turn @ (scale * (projection.bias.double() - neck.running_mean) - embeddings.double().mean(dim=0))
+    rows = turn @ projection.weight.double()
+    offset = turn @ (projection.bias.double() - embeddings.double().mean(dim=0))
     # The neck's statistics are those of what now comes in, its weight gives them back but for the common factor.
     deviation = ((embeddings.double() - embeddings.double().mean(dim=0)) @ turn).std(dim=0)
     projection.weight.copy_(rows)
     projection.bias.copy_(offset)
-    neck.running_mean.zero_()
     neck.running_var.copy_((deviation.square() - neck.eps).clamp(min=0))
     neck.weight.copy_(deviation / deviation.square().mean().sqrt())
 
