@@ -126,22 +126,23 @@ def _start_after(
     if config.imagenet_share:
         towards_imagenet(model, config.imagenet_share)
     chosen = _of_each_label(labels, config.seed)
-    report(f"classes' means to start from: {len(chosen)} pictures")
-    _classify_by_means(classifier, _embedded(model, [pictures[i] for i in chosen], config), labels[chosen])
+    embeddings = _embedded(model, [pictures[i] for i in chosen], config, "classes' means to start from", report)
+    _classify_by_means(classifier, embeddings, labels[chosen])
 
 
 @torch.no_grad()
-def _embedded(model: Embedder, pictures: Sequence[Picture], config: TrainConfig) -> Tensor:
-    """What the network says of the clean pictures, [N, 512], on the CPU; its modes are as before."""
+def _embedded(model: Embedder, pictures: Sequence[Picture], config: TrainConfig, what: str, report: Report) -> Tensor:
+    """What the network, in inference from here on, says of the clean pictures: [N, 512] on the CPU."""
     device = next(model.parameters()).device
-    modes = {module: module.training for module in model.modules()}
     # Channels last in memory: on a CPU the network takes less than half of the time.
     model.eval().to(memory_format=torch.channels_last)
-    shown = (torch.from_numpy(normalized(batch)) for batch in batches(pictures, _start_size(config), 64))
-    result = [model(batch.to(device).contiguous(memory_format=torch.channels_last)).cpu() for batch in shown]
-    for module, mode in modes.items():
-        module.training = mode
-    return torch.cat(result)
+    embeddings: list[Tensor] = []
+    for number, batch in enumerate(batches(pictures, _start_size(config), 64)):
+        shown = torch.from_numpy(normalized(batch)).to(device).contiguous(memory_format=torch.channels_last)
+        embeddings.append(model(shown).cpu())
+        if number % 20 == 19:
+            report(f"{what}: {64 * (number + 1)} of {len(pictures)} pictures")
+    return torch.cat(embeddings)
 
 
 def _start_size(config: TrainConfig) -> int:
@@ -181,7 +182,7 @@ def teacher_of(config: TrainConfig, pictures: Sequence[Picture], folder: Path, r
     return teacher_targets(features)
 
 
-def anchor(run: Run, config: TrainConfig, pictures: Sequence[Picture], targets: Tensor) -> None:
+def anchor(run: Run, config: TrainConfig, pictures: Sequence[Picture], targets: Tensor, report: Report) -> None:
     """Sets a new run's `turn`: how the teacher's targets lie nearest to what the network says when it begins."""
     if run.turn is not None:
         return
@@ -190,4 +191,6 @@ def anchor(run: Run, config: TrainConfig, pictures: Sequence[Picture], targets: 
         raise ConfigError(f"anchored: there are no pictures of {', '.join(config.anchored)}")
     order = torch.randperm(len(held), generator=torch.Generator().manual_seed(config.seed))[:ANCHOR_PICTURES]
     chosen = [held[i] for i in order.tolist()]
-    run.turn = anchor_turn(_embedded(run.model, [pictures[i] for i in chosen], config), targets[chosen])
+    embeddings = _embedded(run.model, [pictures[i] for i in chosen], config, "where the teacher lies", report)
+    freeze(run.model, config)
+    run.turn = anchor_turn(embeddings, targets[chosen])

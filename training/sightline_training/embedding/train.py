@@ -79,7 +79,7 @@ def train(
         run = start_run(config, pictures, labels, len(names), folder, after, place, report)
         targets = teacher_of(config, pictures, folder, report)
     if config.anchoring and targets is not None:
-        anchor(run, config, pictures, targets)
+        anchor(run, config, pictures, targets, report)
     held = torch.tensor([p.dataset in config.anchored for p in pictures])
     student = place.wrapped(Student(run.model, run.classifier))
     alike = nearest_labels(targets, pictures, NEIGHBOURS) if config.neighbours and targets is not None else {}
