@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/services-setup.ts'],
+    globalSetup: ['test/harness/services-setup.ts'],
     // Two cores: more files at once only starve the broker and the inference workers.
     maxWorkers: 2,
     testTimeout: 30_000,

@@ -2,11 +2,11 @@
 import { cpus } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bus, Publication } from '@sightline/shared/bus/bus.ts'
-import { KafkaBus } from '@sightline/shared/bus/kafka-bus.ts'
-import { ensureTopics } from '@sightline/shared/bus/kafka-topics.ts'
-import { MemoryBus } from '@sightline/shared/bus/memory-bus.ts'
-import { Collector, forwarder } from '../test/bus/collector.ts'
-import { startKafkaBroker } from '../test/support/kafka-broker.ts'
+import { KafkaBus } from '@sightline/shared/bus/kafka/kafka-bus.ts'
+import { ensureTopics } from '@sightline/shared/bus/kafka/kafka-topics.ts'
+import { MemoryBus } from '@sightline/shared/bus/memory/memory-bus.ts'
+import { Collector, forwarder } from '../test/harness/bus/collector.ts'
+import { startKafkaBroker } from '../test/harness/kafka-broker.ts'
 
 const partitions = 4
 const value = Buffer.alloc(100 * 1024, 'frame')

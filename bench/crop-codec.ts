@@ -5,8 +5,8 @@
  * default is the smallest that keeps the median of them above 0.999.
  */
 import { parseArgs } from 'node:util'
-import { galleryPictures } from '../cli/demo/gallery-pictures.ts'
-import { makeStock } from '../cli/demo/stage.ts'
+import { galleryPictures } from '../demo/gallery-pictures.ts'
+import { makeStock } from '../demo/stage.ts'
 import { openEmbedderSession } from '../services/embedder/session.ts'
 import { type CropCodec, decodeCrop, encodeCrop } from '../shared/imaging/crop-codec.ts'
 import { decodeImage, defaultImageLimits, type Pixels } from '../shared/imaging/decode.ts'

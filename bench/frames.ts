@@ -1,7 +1,7 @@
 /** The frames that benchmarks play: the pictures of a folder, or made-up ones of the same kind as a camera's. */
 import { readFile } from 'node:fs/promises'
-import { picturesIn } from '../cli/pictures.ts'
-import { product } from '../test/support/pictures.ts'
+import { picturesIn } from '../pipeline/pictures.ts'
+import { product } from '../test/harness/pictures.ts'
 
 const madeUp = 24
 

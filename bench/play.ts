@@ -1,7 +1,8 @@
 /** Plays frames of several cameras through a pipeline as fast as it takes them, and waits until all have ended. */
-import { Books } from '../cli/books.ts'
-import type { Pipeline } from '../cli/pipeline.ts'
-import { subscribeAnswers } from '../cli/recognize-frames.ts'
+
+import { subscribeAnswers } from '../pipeline/answers.ts'
+import { Books } from '../pipeline/books.ts'
+import type { Pipeline } from '../pipeline/pipeline.ts'
 import { encodeFrame } from '../shared/contracts/frame.ts'
 import type { RecognitionEvent } from '../shared/contracts/recognition-event.ts'
 

@@ -4,12 +4,12 @@
  * npm run bench:services -- [--frames N] [--runs N]
  */
 import { parseArgs } from 'node:util'
-import { openPipeline } from '../cli/pipeline.ts'
+import { openPipeline } from '../pipeline/pipeline.ts'
+import { galleryEmbedder } from '../shared/gallery/gallery.ts'
 import { openGallery } from '../shared/gallery/open-gallery.ts'
-import { galleryEmbedder } from '../shared/inference/model-manifest.ts'
 import { bundledModels, readDetector, readEmbedder } from '../shared/inference/models-folder.ts'
-import { Deployment } from '../test/services/deployment.ts'
-import { startKafkaBroker } from '../test/support/kafka-broker.ts'
+import { Deployment } from '../test/harness/deployment.ts'
+import { startKafkaBroker } from '../test/harness/kafka-broker.ts'
 import { sampleFrames } from './frames.ts'
 import { machine, median } from './machine.ts'
 import { play } from './play.ts'

@@ -1,7 +1,9 @@
 /** What a command of the `sightline` command line is, and how its arguments are read. */
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
-import { describeError, SightlineError } from '@sightline/shared/service/errors.ts'
-import type { Environment } from '@sightline/shared/service/settings.ts'
+import type { Work } from '@sightline/pipeline/work.ts'
+import { describeError, usageError } from '@sightline/shared/errors/errors.ts'
+import type { Environment } from '@sightline/shared/process/settings.ts'
+import { openProgress } from '@sightline/views/terminal/progress.ts'
 
 /** Where a command reads and writes: results go to `out`, everything for people to `err`. */
 export interface Terminal {
@@ -13,6 +15,13 @@ export interface Terminal {
   readonly stop: AbortSignal
   readonly env: Environment
 }
+
+/** What long work needs of the terminal. */
+export const workOn = (terminal: Terminal): Work => ({
+  stop: terminal.stop,
+  tell: terminal.err,
+  progress: (what, total) => openProgress(terminal, what, total),
+})
 
 /** The parsed options of a command: text, switches, or the texts of a repeated option. */
 export type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>
@@ -27,8 +36,6 @@ export interface Command {
   /** Returns the exit code: 0, or 1 where the work was done but not all of it succeeded. */
   run(values: Values, positionals: readonly string[], terminal: Terminal): Promise<number>
 }
-
-export const usageError = (message: string): SightlineError => new SightlineError('USAGE', message)
 
 /** Parses the words after a command's name; throws USAGE. */
 export function parseCommandLine(

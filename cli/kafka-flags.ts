@@ -1,8 +1,8 @@
 /** The options of commands that talk to Kafka: the services' environment variables, and what is most often overridden. */
 import { readFile } from 'node:fs/promises'
-import type { KafkaConnection } from '@sightline/shared/bus/kafka-options.ts'
+import type { KafkaConnection } from '@sightline/shared/bus/kafka/kafka-options.ts'
 import { type Topics, topicNames } from '@sightline/shared/contracts/topics.ts'
-import { readKafkaSettings } from '@sightline/shared/service/kafka-settings.ts'
+import { readKafkaSettings } from '@sightline/shared/process/kafka-settings.ts'
 import { type Terminal, text, type Values } from './command.ts'
 
 export const kafkaOptions = { brokers: { type: 'string' }, 'topic-prefix': { type: 'string' } } as const

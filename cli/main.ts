@@ -1,7 +1,7 @@
 /** The `sightline` command line: finds the command, runs it, and ends with 0 (done), 1 (failed) or 2 (wrong usage). */
 import process from 'node:process'
-import { describeError, SightlineError } from '@sightline/shared/service/errors.ts'
-import { type Command, parseCommandLine, type Terminal, usageError } from './command.ts'
+import { describeError, SightlineError, usageError } from '@sightline/shared/errors/errors.ts'
+import { type Command, parseCommandLine, type Terminal } from './command.ts'
 import { dlqListCommand, dlqRedriveCommand, dlqShowCommand } from './commands/dlq.ts'
 import { evalCommand } from './commands/eval.ts'
 import { galleryAddCommand, galleryBuildCommand } from './commands/gallery-build.ts'

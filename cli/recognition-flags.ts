@@ -1,19 +1,15 @@
 /** The options of recognition that several commands share, and the models and gallery they name. */
-import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
-import type { OpenMode } from '@sightline/shared/gallery/gallery-database.ts'
+
+import type { Models, RecognitionOptions } from '@sightline/pipeline/pipeline.ts'
+import { usageError } from '@sightline/shared/errors/errors.ts'
+import type { Gallery, OpenMode } from '@sightline/shared/gallery/gallery.ts'
+import { galleryEmbedder } from '@sightline/shared/gallery/gallery.ts'
 import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
-import { plainKeyWarning } from '@sightline/shared/gallery/qdrant-location.ts'
-import type { Execution } from '@sightline/shared/inference/execution-providers.ts'
-import {
-  type DetectorManifest,
-  type EmbedderManifest,
-  galleryEmbedder,
-  type Model,
-} from '@sightline/shared/inference/model-manifest.ts'
+import { plainKeyWarning } from '@sightline/shared/gallery/qdrant/qdrant-location.ts'
+import type { DetectorManifest, EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
 import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
 import { defaultWorkers, type WorkerOptions } from '@sightline/shared/inference/workers.ts'
-import { choice, flag, number, requiredText, type Terminal, text, texts, usageError, type Values } from './command.ts'
-import type { Models, RecognitionOptions } from './pipeline.ts'
+import { choice, flag, number, requiredText, type Terminal, text, texts, type Values } from './command.ts'
 
 export const modelOptions = { models: { type: 'string' } } as const
 
@@ -63,12 +59,6 @@ export function workersFor(values: Values): WorkerOptions {
     executionProviders: providers.length > 0 ? providers : ['cpu'],
     executionFallback: flag(values, 'execution-fallback'),
   }
-}
-
-/** Says it once where a network does not run on what was asked for. */
-export function tellExecution(sessions: readonly { readonly execution: Execution }[], terminal: Terminal): void {
-  const problems = new Set(sessions.flatMap(({ execution }) => execution.problem ?? []))
-  for (const problem of problems) terminal.err(problem)
 }
 
 const modelsFolder = (values: Values): string => text(values, 'models') ?? bundledModels

@@ -7,7 +7,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { runCli } from './support/cli.ts'
+import { runCli } from './harness/cli.ts'
 
 const data = process.env['SIGHTLINE_TEST_DATA'] ?? ''
 const shelves = join(data, 'shelves')

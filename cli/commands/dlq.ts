@@ -1,12 +1,19 @@
 /** `sightline dlq list`, `show` and `redrive`: what could not be processed, why, and once more. */
 import { writeFile } from 'node:fs/promises'
-import { KafkaBus } from '@sightline/shared/bus/kafka-bus.ts'
-import type { SettleOptions } from '@sightline/shared/bus/kafka-settled.ts'
-import { type Command, choice, flag, number, text, usageError, type Values } from '../command.ts'
-import { type DeadLetter, type DeadLetterFilter, letteredTopics, readDeadLetters, readLetterBytes } from '../dlq.ts'
+import { KafkaBus } from '@sightline/shared/bus/kafka/kafka-bus.ts'
+import type { SettleOptions } from '@sightline/shared/bus/kafka/kafka-settled.ts'
+import {
+  type DeadLetter,
+  type DeadLetterFilter,
+  letteredTopics,
+  readDeadLetters,
+  readLetterBytes,
+} from '@sightline/shared/dead-letters/read-dead-letters.ts'
+import { openLetters, redrive } from '@sightline/shared/dead-letters/redrive.ts'
+import { usageError } from '@sightline/shared/errors/errors.ts'
+import { printable } from '@sightline/views/terminal/live-view.ts'
+import { type Command, choice, flag, number, text, type Values } from '../command.ts'
 import { kafkaHelp, kafkaOf, kafkaOptions } from '../kafka-flags.ts'
-import { openLetters, redrive } from '../redrive.ts'
-import { printable } from '../terminal/live-view.ts'
 
 const filterOptions = {
   ...kafkaOptions,

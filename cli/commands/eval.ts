@@ -1,10 +1,22 @@
 /** `sightline eval`: measures the embedder, the detector, or the whole pipeline on pictures whose truth is known. */
+
+import { evaluateBoxes } from '@sightline/evaluation/evaluate-boxes.ts'
+import { evaluateRetrieval } from '@sightline/evaluation/evaluate-retrieval.ts'
+import { evaluateScenes } from '@sightline/evaluation/evaluate-scenes.ts'
+import type { Figures } from '@sightline/evaluation/figures.ts'
+import { usageError } from '@sightline/shared/errors/errors.ts'
 import type { Command, Terminal, Values } from '../command.ts'
-import { flag, text, usageError } from '../command.ts'
-import { evaluateBoxes } from '../eval/evaluate-boxes.ts'
-import { evaluateRetrieval } from '../eval/evaluate-retrieval.ts'
-import { evaluateScenes } from '../eval/evaluate-scenes.ts'
-import { recognitionHelp, recognitionOptions } from '../recognition-flags.ts'
+import { flag, text, workOn } from '../command.ts'
+import {
+  detectorOf,
+  embedderOf,
+  galleryOf,
+  modelsOf,
+  recognitionHelp,
+  recognitionOf,
+  recognitionOptions,
+  workersFor,
+} from '../recognition-flags.ts'
 
 export const evalCommand: Command = {
   name: 'eval',
@@ -46,15 +58,23 @@ Example: sightline eval --gallery-list gallery.txt --query-list queries.txt --ro
   },
 }
 
-function measure(values: Values, terminal: Terminal): Promise<Readonly<Record<string, number>>> {
+async function measure(values: Values, terminal: Terminal): Promise<Figures> {
   const root = text(values, 'root') ?? '.'
+  const common = { root, workers: workersFor(values), work: workOn(terminal) }
   const boxes = text(values, 'boxes')
-  if (boxes !== undefined) return evaluateBoxes(boxes, root, values, terminal)
+  if (boxes !== undefined) return evaluateBoxes({ ...common, list: boxes, detector: await detectorOf(values) })
   const scenes = text(values, 'scenes')
-  if (scenes !== undefined) return evaluateScenes(scenes, root, values, terminal)
-  const gallery = text(values, 'gallery-list')
-  const queries = text(values, 'query-list')
-  if (gallery !== undefined && queries !== undefined) return evaluateRetrieval(gallery, queries, root, values, terminal)
+  if (scenes !== undefined) {
+    const models = await modelsOf(values)
+    await using gallery = await galleryOf(values, models.embedder, terminal)
+    const pipeline = { ...recognitionOf(values), models, gallery, workers: common.workers }
+    return await evaluateScenes({ ...common, list: scenes, pipeline })
+  }
+  const galleryList = text(values, 'gallery-list')
+  const queryList = text(values, 'query-list')
+  if (galleryList !== undefined && queryList !== undefined) {
+    return evaluateRetrieval({ ...common, galleryList, queryList, embedder: await embedderOf(values) })
+  }
   throw usageError('measure what? Give --gallery-list and --query-list, or --boxes, or --scenes')
 }
 

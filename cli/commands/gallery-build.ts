@@ -1,11 +1,12 @@
 /** `sightline gallery build` and `add`: from a list of labelled pictures to a searchable gallery, without training. */
 import { openEmbedderSession } from '@sightline/embedder/session.ts'
+import { enrol, type UnreadablePicture } from '@sightline/pipeline/enrol.ts'
+import { type LabelProblem, readLabels } from '@sightline/pipeline/label-file.ts'
 import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
+import { tellExecution } from '@sightline/shared/inference/execution-providers.ts'
+import { openProgress } from '@sightline/views/terminal/progress.ts'
 import { type Command, flag, requiredText, type Terminal, text, type Values } from '../command.ts'
-import { enrol, type UnreadablePicture } from '../enrol.ts'
-import { type LabelProblem, readLabels } from '../label-file.ts'
-import { embedderOf, galleryOf, networkHelp, networkOptions, tellExecution, workersFor } from '../recognition-flags.ts'
-import { openProgress } from '../terminal/progress.ts'
+import { embedderOf, galleryOf, networkHelp, networkOptions, workersFor } from '../recognition-flags.ts'
 
 const options = {
   ...networkOptions,
@@ -59,7 +60,7 @@ async function fillGallery(mode: 'build' | 'add', values: Values, terminal: Term
   const embedder = await embedderOf(values)
   await using gallery = await galleryOf(values, embedder, terminal, mode === 'build' ? 'replace' : 'write')
   await using session = await openEmbedderSession(embedder, workersFor(values))
-  tellExecution([session], terminal)
+  tellExecution([session], terminal.err)
   using progress = openProgress(terminal, 'enrolling', pictures.length)
   const unreadable = await enrol(pictures, gallery, session, () => progress.advance(), terminal.stop)
   if (mode === 'build' && !terminal.stop.aborted) {

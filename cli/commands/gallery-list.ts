@@ -1,6 +1,8 @@
 /** `sightline gallery list` and `remove`: what is enrolled, and taking it out again. */
+
+import { usageError } from '@sightline/shared/errors/errors.ts'
 import type { GallerySelection } from '@sightline/shared/gallery/gallery.ts'
-import { type Command, flag, texts, usageError, type Values } from '../command.ts'
+import { type Command, flag, texts, type Values } from '../command.ts'
 import { embedderOf, galleryOf, modelHelp, modelOptions } from '../recognition-flags.ts'
 
 const options = {

@@ -1,15 +1,16 @@
 /** `sightline models pull` and `add`: brings networks into a models folder, complete and tried, or not at all. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { addModels } from '@sightline/registry/add.ts'
+import { cataloguePair } from '@sightline/registry/catalogue.ts'
+import { openConverter } from '@sightline/registry/converter.ts'
+import { lockFolder } from '@sightline/registry/folder-lock.ts'
+import { pullModels } from '@sightline/registry/pull.ts'
+import { useModels } from '@sightline/registry/register.ts'
+import { verificationTable } from '@sightline/registry/verification.ts'
+import { usageError } from '@sightline/shared/errors/errors.ts'
 import { bundledModels, readModelsIndex } from '@sightline/shared/inference/models-folder.ts'
-import { type Command, flag, requiredText, type Terminal, text, texts, usageError, type Values } from '../command.ts'
-import { addModels } from '../models/add.ts'
-import { cataloguePair } from '../models/catalogue.ts'
-import { openConverter } from '../models/converter.ts'
-import { lockFolder } from '../models/folder-lock.ts'
-import { pullModels } from '../models/pull.ts'
-import { useModels } from '../models/register.ts'
-import { verificationTable } from '../models/verification.ts'
+import { type Command, flag, requiredText, type Terminal, text, texts, type Values, workOn } from '../command.ts'
 import { modelHelp, modelOptions } from '../recognition-flags.ts'
 
 export const modelsPullCommand: Command = {
@@ -24,7 +25,7 @@ of each archive is recorded when it is first used and checked ever after. What i
   --to DIR                models folder (default: the one that comes with Sightline)
   --url-base URL          get URL/ARCHIVE instead (default: SIGHTLINE_MODELS_MIRROR, or the publisher's addresses)
   --file ARCHIVE          an archive that is on this machine already, under its own name; may be repeated
-  --python PATH           Python with the packages of convert/requirements.txt (default: SIGHTLINE_CONVERT_PYTHON, or an
+  --python PATH           Python with the packages of python/convert/requirements.txt (default: SIGHTLINE_CONVERT_PYTHON, or an
                           environment that is made in .cache/convert)
   --use                   put the pair in use
   --json                  the result as one JSON line
@@ -58,7 +59,7 @@ Example: sightline models pull pp-shituv2 --to my-models --use`,
           stop: terminal.stop,
           tell: terminal.err,
         }),
-      terminal,
+      work: workOn(terminal),
       now: () => new Date(),
       onVerified(rows) {
         for (const line of verificationTable(rows)) terminal.err(line)

@@ -1,11 +1,13 @@
 /** `sightline models quantize`: a smaller, mostly faster form of a model for CPUs, and what it loses. */
+
+import { type LabelledPicture, readLabels } from '@sightline/pipeline/label-file.ts'
+import { expandPaths } from '@sightline/pipeline/pictures.ts'
+import { openConverter } from '@sightline/registry/converter.ts'
+import { int8Table } from '@sightline/registry/int8-loss.ts'
+import { quantizeModel } from '@sightline/registry/quantize.ts'
+import { usageError } from '@sightline/shared/errors/errors.ts'
 import { bundledModels } from '@sightline/shared/inference/models-folder.ts'
-import { type Command, flag, number, text, texts, usageError, type Values } from '../command.ts'
-import { type LabelledPicture, readLabels } from '../label-file.ts'
-import { openConverter } from '../models/converter.ts'
-import { int8Table } from '../models/int8-loss.ts'
-import { quantizeModel } from '../models/quantize.ts'
-import { expandPaths } from '../pictures.ts'
+import { type Command, flag, number, text, texts, type Values, workOn } from '../command.ts'
 import { modelHelp, modelOptions, workersFor } from '../recognition-flags.ts'
 import { endWith, lockModels } from './models-pull.ts'
 
@@ -27,7 +29,7 @@ A detector takes pictures of your cameras; the boxes that the float form finds c
   --pictures PATH         a picture or a folder of them; may be repeated
   --as NAME               the new model's name (default: NAME-int8)
   --most-lost SHARE       register it where no more is lost: of recall@1 (default 0.02), of a detector's AP50 (0.1)
-  --python PATH           Python with the packages of convert/requirements-int8.txt (default: SIGHTLINE_CONVERT_PYTHON,
+  --python PATH           Python with the packages of python/convert/requirements-int8.txt (default: SIGHTLINE_CONVERT_PYTHON,
                           or an environment that is made in .cache/convert)
   --use                   put it in use
   --json                  the result as one JSON line
@@ -65,7 +67,7 @@ Example: sightline models quantize pp-shituv2-general --labels products.txt --ro
       openConverter: () =>
         openConverter({ needs: 'int8', python, env: terminal.env, stop: terminal.stop, tell: terminal.err }),
       workers: workersFor(values),
-      terminal,
+      work: workOn(terminal),
       now: () => new Date(),
       onMeasured({ rows }) {
         for (const line of int8Table(rows)) terminal.err(line)

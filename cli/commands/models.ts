@@ -1,12 +1,12 @@
 /** `sightline models list`, `verify`, `use` and `remove`: which models there are, which are used, and whether each is right. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { removeModel, useModels } from '@sightline/registry/register.ts'
+import { tryModel } from '@sightline/registry/try-model.ts'
+import { describeError, usageError } from '@sightline/shared/errors/errors.ts'
 import { type ModelManifest, readModel } from '@sightline/shared/inference/model-manifest.ts'
 import { bundledModels, modelNames, readModelsIndex } from '@sightline/shared/inference/models-folder.ts'
-import { describeError } from '@sightline/shared/service/errors.ts'
-import { type Command, flag, text, usageError } from '../command.ts'
-import { removeModel, useModels } from '../models/register.ts'
-import { tryModel } from '../models/try-model.ts'
+import { type Command, flag, text } from '../command.ts'
 import { modelHelp, modelOptions, networkHelp, networkOptions, workersFor } from '../recognition-flags.ts'
 import { lockModels } from './models-pull.ts'
 

@@ -1,12 +1,12 @@
 /** `sightline publish`: pictures and videos as frames of a camera. */
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { KafkaBus } from '@sightline/shared/bus/kafka-bus.ts'
+import { framesFrom, type SourceOptions } from '@sightline/pipeline/sources/sources.ts'
+import { KafkaBus } from '@sightline/shared/bus/kafka/kafka-bus.ts'
 import { encodeFrame, type FrameToPublish } from '@sightline/shared/contracts/frame.ts'
-import { describeError, SightlineError } from '@sightline/shared/service/errors.ts'
-import { type Command, flag, number, type Terminal, text, usageError } from '../command.ts'
+import { describeError, SightlineError, usageError } from '@sightline/shared/errors/errors.ts'
+import { type Command, flag, number, type Terminal, text } from '../command.ts'
 import { kafkaHelp, kafkaOf, kafkaOptions } from '../kafka-flags.ts'
-import { framesFrom, type SourceOptions } from '../publish/sources.ts'
 
 export const publishCommand: Command = {
   name: 'publish',

@@ -1,23 +1,24 @@
 /** `sightline recognize`: one recognition event a picture, in the order of the pictures. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join, parse } from 'node:path'
-import { describeError, SightlineError } from '@sightline/shared/service/errors.ts'
-import { type Command, flag, text, usageError } from '../command.ts'
-import { drawEvent } from '../draw/draw-event.ts'
-import { expandPaths } from '../pictures.ts'
-import { openPipeline } from '../pipeline.ts'
+import { type FrameOrError, recognizeInOrder } from '@sightline/pipeline/answers.ts'
+import { expandPaths } from '@sightline/pipeline/pictures.ts'
+import { openPipeline } from '@sightline/pipeline/pipeline.ts'
+import type { Answer } from '@sightline/shared/contracts/answer.ts'
+import { describeError, SightlineError, usageError } from '@sightline/shared/errors/errors.ts'
+import { tellExecution } from '@sightline/shared/inference/execution-providers.ts'
+import { drawEvent } from '@sightline/views/draw/draw-event.ts'
+import { eventLine } from '@sightline/views/terminal/live-view.ts'
+import { openProgress } from '@sightline/views/terminal/progress.ts'
+import { type Command, flag, text } from '../command.ts'
 import {
   galleryOf,
   modelsOf,
   recognitionHelp,
   recognitionOf,
   recognitionOptions,
-  tellExecution,
   workersFor,
 } from '../recognition-flags.ts'
-import { type Answer, type FrameOrError, recognizeInOrder } from '../recognize-frames.ts'
-import { eventLine } from '../terminal/live-view.ts'
-import { openProgress } from '../terminal/progress.ts'
 
 export const recognizeCommand: Command = {
   name: 'recognize',
@@ -42,7 +43,7 @@ Example: sightline recognize shelf.jpg photos/ --gallery products.gallery --max-
     const models = await modelsOf(values)
     await using gallery = await galleryOf(values, models.embedder, terminal)
     await using pipeline = await openPipeline({ ...options, models, gallery, workers: workersFor(values) })
-    tellExecution(pipeline.networks, terminal)
+    tellExecution(pipeline.networks, terminal.err)
     const draw = await drawer(text(values, 'draw'))
     using progress = openProgress(terminal, 'recognizing', paths.length)
     const print = flag(values, 'json') ? jsonLine : readableLine

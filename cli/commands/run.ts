@@ -1,21 +1,23 @@
 /** `sightline run`: the whole pipeline in one process, fed from folders that cameras write their pictures to. */
 
+import { subscribeAnswers } from '@sightline/pipeline/answers.ts'
+import { Books } from '@sightline/pipeline/books.ts'
+import { type CameraFolder, framesOf } from '@sightline/pipeline/camera-folder.ts'
+import { openPipeline, type Pipeline } from '@sightline/pipeline/pipeline.ts'
+import type { Answer } from '@sightline/shared/contracts/answer.ts'
 import { encodeFrame } from '@sightline/shared/contracts/frame.ts'
-import { Books } from '../books.ts'
-import { type CameraFolder, framesOf } from '../camera-folder.ts'
-import { type Command, flag, number, type Terminal, texts, usageError, type Values } from '../command.ts'
-import { openPipeline, type Pipeline } from '../pipeline.ts'
+import { usageError } from '@sightline/shared/errors/errors.ts'
+import { tellExecution } from '@sightline/shared/inference/execution-providers.ts'
+import { deadLetterLine, eventLine, summaryLine } from '@sightline/views/terminal/live-view.ts'
+import { type Command, flag, number, type Terminal, texts, type Values } from '../command.ts'
 import {
   galleryOf,
   modelsOf,
   recognitionHelp,
   recognitionOf,
   recognitionOptions,
-  tellExecution,
   workersFor,
 } from '../recognition-flags.ts'
-import { type Answer, subscribeAnswers } from '../recognize-frames.ts'
-import { deadLetterLine, eventLine, summaryLine } from '../terminal/live-view.ts'
 
 /** Frames published ahead of their answers: enough to keep the workers busy, few enough to stay fresh. */
 const framesAhead = 32
@@ -58,7 +60,7 @@ Example: sightline run --gallery products.gallery --camera till-1=/var/ftp/till-
       workers: workersFor(values),
       maxFrameAgeMs: maxFrameAge === undefined ? undefined : maxFrameAge * 1000,
     })
-    tellExecution(pipeline.networks, terminal)
+    tellExecution(pipeline.networks, terminal.err)
     const print = flag(values, 'json') ? jsonLine : readableLine
     const { summary } = await playCameras(pipeline, cameras, (answer) => terminal.out(print(answer)), terminal)
     terminal.out(flag(values, 'json') ? JSON.stringify({ type: 'summary', ...summary }) : summaryLine(summary))

@@ -1,8 +1,8 @@
 /** `sightline topics create` and `list`: the topics that a deployment needs, and how those that are there differ. */
 
-import type { TopicSpec } from '@sightline/shared/bus/kafka-topics.ts'
-import { describeTopics, ensureTopics, type TopicReport } from '@sightline/shared/bus/kafka-topics.ts'
-import { defaultTopicPlan, planTopics } from '@sightline/shared/bus/topic-plan.ts'
+import type { TopicSpec } from '@sightline/shared/bus/kafka/kafka-topics.ts'
+import { describeTopics, ensureTopics, type TopicReport } from '@sightline/shared/bus/kafka/kafka-topics.ts'
+import { defaultTopicPlan, planTopics } from '@sightline/shared/contracts/topic-plan.ts'
 import { type Command, flag, number, type Terminal, type Values } from '../command.ts'
 import { type Kafka, kafkaHelp, kafkaOf, kafkaOptions } from '../kafka-flags.ts'
 

@@ -1,15 +1,15 @@
 /** `sightline watch`: recognition events as they come. */
 import { randomUUID } from 'node:crypto'
 import type { Delivery } from '@sightline/shared/bus/bus.ts'
-import { KafkaBus } from '@sightline/shared/bus/kafka-bus.ts'
-import { positionText } from '@sightline/shared/contracts/ids.ts'
+import { KafkaBus } from '@sightline/shared/bus/kafka/kafka-bus.ts'
+import { positionText } from '@sightline/shared/bus/position.ts'
+import { deadLetterOf } from '@sightline/shared/contracts/answer.ts'
 import { type RecognitionEvent, recognitionEventSchema } from '@sightline/shared/contracts/recognition-event.ts'
 import { deadLetterTopic, type Topics } from '@sightline/shared/contracts/topics.ts'
+import { deadLetterLine, eventLine } from '@sightline/views/terminal/live-view.ts'
 import { ZodError } from 'zod'
 import { type Command, flag, number, texts } from '../command.ts'
 import { kafkaHelp, kafkaOf, kafkaOptions } from '../kafka-flags.ts'
-import { deadLetterOf } from '../recognize-frames.ts'
-import { deadLetterLine, eventLine } from '../terminal/live-view.ts'
 
 export const watchCommand: Command = {
   name: 'watch',

@@ -1,5 +1,6 @@
 /** What the detector's workers do: resize, run the network, decode its boxes, cut the crops from the full-resolution frame. */
 import type { Box } from '@sightline/shared/contracts/messages.ts'
+import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import { cutCrop } from '@sightline/shared/imaging/crop.ts'
 import type { Pixels } from '@sightline/shared/imaging/decode.ts'
 import { cropAndResize, type PixelRect, wholeRect } from '@sightline/shared/imaging/resize.ts'
@@ -7,7 +8,6 @@ import { canaryPattern } from '@sightline/shared/inference/canary-pattern.ts'
 import { feeder } from '@sightline/shared/inference/input-tensor.ts'
 import type { DetectorManifest } from '@sightline/shared/inference/model-manifest.ts'
 import type { Task } from '@sightline/shared/inference/session.ts'
-import { SightlineError } from '@sightline/shared/service/errors.ts'
 import { decode, statistics } from './decode.ts'
 import type { PicodetOptions } from './picodet.ts'
 

@@ -1,10 +1,10 @@
 /** The detector stage: an encoded frame becomes boxes with a crop of each, or a reason why not. */
 import type { Frame } from '@sightline/shared/contracts/frame.ts'
 import type { Detections, FrameInfo, ModelInfo } from '@sightline/shared/contracts/messages.ts'
+import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import { type CropCodec, encodeCrop } from '@sightline/shared/imaging/crop-codec.ts'
 import { decodeImage, type ImageLimits } from '@sightline/shared/imaging/decode.ts'
 import type { Session } from '@sightline/shared/inference/session.ts'
-import { SightlineError } from '@sightline/shared/service/errors.ts'
 import { done, dropped, failed, type Outcome, type Stage } from '@sightline/shared/stage/stage.ts'
 import pLimit from 'p-limit'
 import type { DetectInput, DetectOutput } from './detect-task.ts'

@@ -1,6 +1,6 @@
 /** What detectors remember of frames: which were published before, and each camera's most recent one. Losing it costs no frame. */
 import type { Frame } from '@sightline/shared/contracts/frame.ts'
-import { SightlineError } from '@sightline/shared/service/errors.ts'
+import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import type { State } from '@sightline/shared/state/state.ts'
 
 export interface FrameMemoryOptions {

@@ -1,15 +1,16 @@
 /** The detector's process. */
+
+import { modelInfo } from '@sightline/shared/contracts/messages.ts'
 import { deadLetterTopic } from '@sightline/shared/contracts/topics.ts'
-import { executionCheck } from '@sightline/shared/inference/execution-providers.ts'
-import { modelInfo } from '@sightline/shared/inference/model-manifest.ts'
 import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
 import { workersOf } from '@sightline/shared/inference/workers.ts'
-import { runService } from '@sightline/shared/service/run-service.ts'
+import { executionCheck } from '@sightline/shared/process/execution-check.ts'
+import { runService } from '@sightline/shared/process/run-service.ts'
 import { openState } from '@sightline/shared/state/open-state.ts'
-import { detectorSettings } from './config.ts'
 import { FrameMemory } from './frame-memory.ts'
 import { startDetector } from './service.ts'
 import { type DetectionOptions, detectionThreshold, openDetectorSession } from './session.ts'
+import { detectorSettings } from './settings.ts'
 
 await runService({
   name: 'detector',

@@ -2,10 +2,11 @@
  * Decodes the heads of a PicoDet network into boxes (Yu et al. 2021, PP-PicoDet; distances as distributions: Li et al. 2020,
  * Generalized Focal Loss). Pure.
  */
+
+import { nonMaximumSuppression } from '@sightline/shared/geometry/suppress.ts'
 import type { PicodetOutput } from '@sightline/shared/inference/detector-output.ts'
 import type { Tensor } from '@sightline/shared/inference/session.ts'
 import { type DetectedBox, type Size, toFrame } from './detected-box.ts'
-import { nonMaximumSuppression, toScoredBoxes } from './nms.ts'
 
 /** PP-ShiTuV2's exported graph drops what scores lower before it suppresses overlaps. */
 const scoreFloor = 0.025
@@ -38,7 +39,7 @@ export function decodePicodet(
     decodeLevel(head, picture, strides[level]!, bins, floor, options.topPerLevel),
   )
   const candidates = toFrame(found, input, frame)
-  return nonMaximumSuppression(toScoredBoxes(candidates), options.nmsIou, options.maxBoxes)
+  return nonMaximumSuppression(candidates, options.nmsIou, options.maxBoxes)
     .map((index) => candidates[index]!)
     .filter(({ score }) => score >= options.scoreThreshold)
 }

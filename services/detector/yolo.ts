@@ -2,10 +2,11 @@
  * Decodes the head of a YOLO of the anchor-free kind (Ultralytics YOLOv8 and later, exported without suppression): the
  * graph gives boxes and class scores of every anchor, suppression of overlaps is ours. Pure.
  */
+
+import { nonMaximumSuppression } from '@sightline/shared/geometry/suppress.ts'
 import type { YoloOutput } from '@sightline/shared/inference/detector-output.ts'
 import type { Outputs } from '@sightline/shared/inference/input-tensor.ts'
 import { type DetectedBox, type Size, toFrame } from './detected-box.ts'
-import { nonMaximumSuppression, toScoredBoxes } from './nms.ts'
 import type { PicodetOptions } from './picodet.ts'
 
 /**
@@ -33,9 +34,7 @@ export function decodeYolo(
   }
   seen.sort((a, b) => b.score - a.score)
   const candidates = toFrame(seen.slice(0, options.topPerLevel), input, frame)
-  return nonMaximumSuppression(toScoredBoxes(candidates), options.nmsIou, options.maxBoxes).map(
-    (index) => candidates[index]!,
-  )
+  return nonMaximumSuppression(candidates, options.nmsIou, options.maxBoxes).map((index) => candidates[index]!)
 }
 
 /** Means over the first picture's anchors: best score, width and height as fractions of the input. */

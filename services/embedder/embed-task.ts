@@ -1,4 +1,6 @@
 /** What the embedder's workers do: resize, run the network on the whole batch, scale each vector to unit length. */
+
+import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import { cutCrop } from '@sightline/shared/imaging/crop.ts'
 import type { Pixels } from '@sightline/shared/imaging/decode.ts'
 import { wholeRect } from '@sightline/shared/imaging/resize.ts'
@@ -6,7 +8,6 @@ import { canaryPattern } from '@sightline/shared/inference/canary-pattern.ts'
 import { feeder } from '@sightline/shared/inference/input-tensor.ts'
 import type { EmbedderManifest } from '@sightline/shared/inference/model-manifest.ts'
 import type { RunNetwork, Task } from '@sightline/shared/inference/session.ts'
-import { SightlineError } from '@sightline/shared/service/errors.ts'
 
 export interface EmbedContract {
   readonly input: EmbedderManifest['input']

@@ -1,8 +1,8 @@
 /** The embedder stage: the crops of a frame become L2-normalized vectors. */
 import type { Detections, Embeddings, ModelInfo } from '@sightline/shared/contracts/messages.ts'
+import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import { decodeCrop } from '@sightline/shared/imaging/crop-codec.ts'
 import type { Session } from '@sightline/shared/inference/session.ts'
-import { SightlineError } from '@sightline/shared/service/errors.ts'
 import { done, failed, type Outcome, type Stage } from '@sightline/shared/stage/stage.ts'
 import type { EmbedInput, EmbedOutput } from './embed-task.ts'
 

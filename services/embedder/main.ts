@@ -1,13 +1,14 @@
 /** The embedder's process. */
+
+import { modelInfo } from '@sightline/shared/contracts/messages.ts'
 import { deadLetterTopic } from '@sightline/shared/contracts/topics.ts'
-import { executionCheck } from '@sightline/shared/inference/execution-providers.ts'
-import { modelInfo } from '@sightline/shared/inference/model-manifest.ts'
 import { bundledModels, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
 import { workersOf } from '@sightline/shared/inference/workers.ts'
-import { runService } from '@sightline/shared/service/run-service.ts'
-import { embedderSettings } from './config.ts'
+import { executionCheck } from '@sightline/shared/process/execution-check.ts'
+import { runService } from '@sightline/shared/process/run-service.ts'
 import { startEmbedder } from './service.ts'
 import { openEmbedderSession } from './session.ts'
+import { embedderSettings } from './settings.ts'
 
 await runService({
   name: 'embedder',

@@ -2,6 +2,7 @@
 import type { Box } from '@sightline/shared/contracts/messages.ts'
 import type { Candidate, RecognizedObject } from '@sightline/shared/contracts/recognition-event.ts'
 import type { Hit } from '@sightline/shared/gallery/gallery.ts'
+import { iou, sharedOfSmaller } from '@sightline/shared/geometry/boxes.ts'
 
 export interface DecideOptions {
   /** Least cosine similarity of a recognition. */
@@ -64,12 +65,6 @@ export function candidatesOf(hits: readonly Hit[], most: number): Candidate[] {
   return [...byItem.values()].sort((a, b) => b.score - a.score).slice(0, most)
 }
 
-/** Intersection over union of two boxes, 0..1. */
-export function iou(a: Box, b: Box): number {
-  const shared = intersection(a, b)
-  return shared === 0 ? 0 : shared / (area(a) + area(b) - shared)
-}
-
 interface Judged {
   readonly box: Box
   readonly object: RecognizedObject
@@ -91,10 +86,3 @@ function judge({ box, hits }: Match, options: DecideOptions): Judged {
     },
   }
 }
-
-const sharedOfSmaller = (a: Box, b: Box): number => intersection(a, b) / Math.max(Math.min(area(a), area(b)), 1e-9)
-
-const intersection = (a: Box, b: Box): number =>
-  Math.max(Math.min(a.x2, b.x2) - Math.max(a.x1, b.x1), 0) * Math.max(Math.min(a.y2, b.y2) - Math.max(a.y1, b.y1), 0)
-
-const area = (box: Box): number => (box.x2 - box.x1) * (box.y2 - box.y1)

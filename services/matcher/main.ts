@@ -1,12 +1,12 @@
 /** The matcher's process. */
 import { deadLetterTopic } from '@sightline/shared/contracts/topics.ts'
+import { galleryEmbedder } from '@sightline/shared/gallery/gallery.ts'
 import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
-import { plainKeyWarning } from '@sightline/shared/gallery/qdrant-location.ts'
-import { galleryEmbedder } from '@sightline/shared/inference/model-manifest.ts'
+import { plainKeyWarning } from '@sightline/shared/gallery/qdrant/qdrant-location.ts'
 import { bundledModels, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
-import { runService } from '@sightline/shared/service/run-service.ts'
-import { matcherSettings } from './config.ts'
+import { runService } from '@sightline/shared/process/run-service.ts'
 import { startMatcher } from './service.ts'
+import { matcherSettings } from './settings.ts'
 
 await runService({
   name: 'matcher',

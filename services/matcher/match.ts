@@ -1,8 +1,8 @@
 /** The matcher stage: the embeddings of a frame become its recognition event. */
 import type { Embeddings, ModelInfo } from '@sightline/shared/contracts/messages.ts'
 import type { RecognitionEvent } from '@sightline/shared/contracts/recognition-event.ts'
+import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import type { Gallery, GalleryInfo } from '@sightline/shared/gallery/gallery.ts'
-import { SightlineError } from '@sightline/shared/service/errors.ts'
 import { done, failed, type Outcome, type Stage } from '@sightline/shared/stage/stage.ts'
 import { type DecideOptions, decide, type Match } from './decide.ts'
 

@@ -1,21 +1,11 @@
 /** The largest message a bus takes: checked before anything is sent, so that the refusal names the message and the way out. */
-
-import { isDeadLetterTopic } from '../contracts/topics.ts'
-import { SightlineError } from '../service/errors.ts'
+import { SightlineError } from '../errors/errors.ts'
 import type { MessageLimit, Publication } from './bus.ts'
 
 const mebibyte = 1024 * 1024
 
-/** A dead letter is the original message with more headers: what was let in must be let out again. */
-const deadLetterExtra = 64 * 1024
-
-/** `bytes` for every topic, and a little more for the dead letters beside it. */
-export const messageLimit =
-  (bytes: number): MessageLimit =>
-  (topic) =>
-    isDeadLetterTopic(topic) ? bytes + deadLetterExtra : bytes
-
-export const defaultMessageLimit: MessageLimit = messageLimit(8 * mebibyte)
+/** What topics are made with where nothing else is said. */
+export const defaultMaxMessageBytes = 8 * mebibyte
 
 /** Kafka counts the record batch around a single message (61 bytes) and the record's own lengths and attributes; rounded up. */
 const framing = 128

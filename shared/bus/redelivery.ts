@@ -1,11 +1,9 @@
 /** When a batch comes again: a handler call has a deadline, a failed one a backoff, and one that can never succeed an end. */
-import { describeError, SightlineError } from '../service/errors.ts'
+import type { Backoff } from '../errors/backoff.ts'
+import { describeError, SightlineError } from '../errors/errors.ts'
 import type { Delivery, Handler, Publication } from './bus.ts'
 
-export interface RedeliveryOptions {
-  /** Wait before the first redelivery, in ms; doubled for each further one. */
-  readonly initialBackoffMs: number
-  readonly maxBackoffMs: number
+export interface RedeliveryOptions extends Backoff {
   /**
    * Deliveries of one batch after which an error that is not `retryable` ends the subscription.
    * A retryable error (a dependency is down) is retried for ever: giving up would lose the message.
@@ -23,11 +21,6 @@ export const defaultRedelivery: RedeliveryOptions = {
   maxAttempts: 10,
   deadlineMs: 60_000,
   graceMs: 10_000,
-}
-
-/** Wait before delivery number `attempt + 1`, in ms; `attempt` counts from 1. */
-export function backoffMs(attempt: number, options: RedeliveryOptions): number {
-  return Math.min(options.maxBackoffMs, options.initialBackoffMs * 2 ** (attempt - 1))
 }
 
 /** Whether the failed delivery number `attempt` of a batch was the last one. */

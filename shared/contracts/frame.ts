@@ -1,7 +1,9 @@
 /** A camera frame as published: the encoded picture is the message, everything else is optional. */
 import type { Delivery, Publication } from '../bus/bus.ts'
-import { SightlineError } from '../service/errors.ts'
-import { frameId, positionText } from './ids.ts'
+import { positionText } from '../bus/position.ts'
+import { SightlineError } from '../errors/errors.ts'
+import { redriveOfHeader } from './dead-letter.ts'
+import { frameId } from './ids.ts'
 
 export interface Frame {
   readonly id: string
@@ -20,9 +22,6 @@ export interface Frame {
 
 /** The camera of frames published without a key. */
 export const unnamedCamera = 'unnamed'
-
-/** Header of a frame published again from the dead letters: the position it was first published at. */
-export const redriveOfHeader = 'redrive-of'
 
 const maxNameLength = 512
 

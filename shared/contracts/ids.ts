@@ -1,14 +1,5 @@
 /** Derived ids: the same frame always gets the same id, so that redelivery and replay overwrite instead of doubling. */
 
-/** Where a message lies in the log. */
-export interface Position {
-  readonly topic: string
-  readonly partition: number
-  readonly offset: bigint
-}
-
-export const positionText = ({ topic, partition, offset }: Position): string => `${topic}-${partition}-${offset}`
-
 /**
  * A frame's id: `camera:ce_id` where the publisher named the frame, else `camera@topic-partition-offset`.
  * The separators differ, so that a chosen id can't be taken for a position.

@@ -19,6 +19,9 @@ export interface ModelInfo {
   readonly sha256: string
 }
 
+/** How messages name the model that made them; of its manifest. */
+export const modelInfo = ({ name, sha256 }: ModelInfo): ModelInfo => ({ name, sha256 })
+
 /** A box in frame pixels; x2 and y2 are exclusive edges. */
 export interface Box {
   readonly x1: number

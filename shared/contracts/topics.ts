@@ -1,4 +1,6 @@
 /** The names of the topics between the services, and of the dead-letter topic beside each. */
+import type { MessageLimit } from '../bus/bus.ts'
+import { defaultMaxMessageBytes } from '../bus/message-size.ts'
 
 export interface Topics {
   readonly frames: string
@@ -24,3 +26,14 @@ export function topicNames(prefix = ''): Topics {
 export const deadLetterTopic = (topic: string): string => `${topic}.dlq`
 
 export const isDeadLetterTopic = (topic: string): boolean => topic.endsWith('.dlq')
+
+/** A dead letter is the original message with more headers: what was let in must be let out again. */
+const deadLetterExtra = 64 * 1024
+
+/** `bytes` for every topic, and a little more for the dead letters beside it. */
+export const messageLimit =
+  (bytes: number): MessageLimit =>
+  (topic) =>
+    isDeadLetterTopic(topic) ? bytes + deadLetterExtra : bytes
+
+export const defaultMessageLimit: MessageLimit = messageLimit(defaultMaxMessageBytes)

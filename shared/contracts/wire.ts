@@ -1,6 +1,6 @@
 /** The internal messages as Protocol Buffers; a message of another version or shape is refused, never guessed at. */
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
-import { SightlineError } from '../service/errors.ts'
+import { SightlineError } from '../errors/errors.ts'
 import {
   type Box as BoxMessage,
   DetectionsSchema,

@@ -28,6 +28,13 @@ export interface GalleryEmbedder {
   readonly dimension: number
 }
 
+/** Of an embedder's manifest. */
+export const galleryEmbedder = (manifest: {
+  readonly name: string
+  readonly sha256: string
+  readonly output: { readonly dimension: number }
+}): GalleryEmbedder => ({ name: manifest.name, sha256: manifest.sha256, dimension: manifest.output.dimension })
+
 export interface GalleryInfo {
   /** Grows with every change; events carry it, so that an answer can be traced to what was known. */
   readonly revision: number
@@ -44,6 +51,12 @@ export interface GallerySelection {
   readonly items?: readonly string[]
   readonly labels?: readonly string[]
 }
+
+/**
+ * `read` and `write` need a gallery of the same embedder; `create` makes an empty one where there is none; `replace` does
+ * too, and empties one of another embedder.
+ */
+export type OpenMode = 'read' | 'write' | 'create' | 'replace'
 
 /** Every write is durable when its promise resolves, and visible to the next search. */
 export interface Gallery extends AsyncDisposable {

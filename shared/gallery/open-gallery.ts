@@ -1,7 +1,6 @@
 /** Opens a gallery by its location. */
-import type { Gallery, GalleryEmbedder } from './gallery.ts'
-import type { OpenMode } from './gallery-database.ts'
-import { isQdrantLocation } from './qdrant-location.ts'
+import type { Gallery, GalleryEmbedder, OpenMode } from './gallery.ts'
+import { isQdrantLocation } from './qdrant/qdrant-location.ts'
 
 export interface GalleryAccess {
   /** Of a Qdrant that asks for one. */
@@ -21,9 +20,9 @@ export async function openGallery(
   { apiKey }: GalleryAccess = {},
 ): Promise<Gallery> {
   if (isQdrantLocation(location)) {
-    const { openQdrantGallery } = await import('./qdrant-gallery.ts')
+    const { openQdrantGallery } = await import('./qdrant/qdrant-gallery.ts')
     return openQdrantGallery({ location, embedder, mode, apiKey })
   }
-  const { openSqliteGallery } = await import('./sqlite-gallery.ts')
+  const { openSqliteGallery } = await import('./sqlite/sqlite-gallery.ts')
   return openSqliteGallery({ folder: location, embedder, mode })
 }

@@ -1,5 +1,5 @@
 /** What every gallery driver asks of a vector, and how alike two are. */
-import { SightlineError } from '../service/errors.ts'
+import { SightlineError } from '../errors/errors.ts'
 import type { GalleryEmbedder } from './gallery.ts'
 
 /** Cosine is only a dot product between unit vectors: anything else would be rubbish with confidence. Throws GALLERY_EMBEDDER. */

@@ -1,6 +1,6 @@
 /** Turns untrusted encoded pictures into RGB pixels, within limits; whatever the bytes are, the end is pixels or an IMAGE_* error. */
 import sharp from 'sharp'
-import { describeError, SightlineError } from '../service/errors.ts'
+import { describeError, SightlineError } from '../errors/errors.ts'
 
 // libvips keeps decoded tiles for pictures that are opened again; a stream never opens one twice. One thread a picture:
 // several pictures are decoded side by side on libuv's pool, and the cores belong to the networks.

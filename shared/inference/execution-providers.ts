@@ -2,8 +2,7 @@
  * Where a network runs. onnxruntime itself drops a name that it does not know when others are listed with it, and only
  * writes a warning: here what was asked for is what runs, or it is an error, or (where that was allowed) it is told.
  */
-import { describeError, SightlineError } from '../service/errors.ts'
-import type { Check } from '../service/health.ts'
+import { describeError, SightlineError } from '../errors/errors.ts'
 
 /** The providers in use, first choice first, and why they are not those that were asked for; null where they are. */
 export interface Execution {
@@ -65,12 +64,10 @@ export async function openOnProviders<Session>(
   return { session: await open(working), execution: { providers: working, problem: problem(working) } }
 }
 
-/** Shows in /readyz where a network does not run on what was asked for. */
-export const executionCheck = (session: { readonly execution: Execution }): Check => ({
-  name: 'execution-provider',
-  isRequired: false,
-  async check() {
-    const { problem } = session.execution
-    if (problem !== null) throw new SightlineError('EXECUTION_PROVIDER', problem)
-  },
-})
+/** Says it once where networks do not run on what was asked for. */
+export function tellExecution(
+  sessions: readonly { readonly execution: Execution }[],
+  tell: (line: string) => void,
+): void {
+  for (const problem of new Set(sessions.flatMap(({ execution }) => execution.problem ?? []))) tell(problem)
+}

@@ -1,8 +1,9 @@
 /** Pictures at the network's size as the tensor it takes. */
-import { normalizationTable, writePixels, writePlanes } from '../imaging/to-tensor.ts'
+
 import { axesOf } from './graph-check.ts'
 import type { InputContract } from './model-manifest.ts'
 import type { RunNetwork, Tensor } from './session.ts'
+import { normalizationTable, writePixels, writePlanes } from './to-tensor.ts'
 
 export type Outputs = Readonly<Record<string, Tensor>>
 

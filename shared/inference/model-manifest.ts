@@ -5,9 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
-import type { ModelInfo } from '../contracts/messages.ts'
-import type { GalleryEmbedder } from '../gallery/gallery.ts'
-import { describeError, SightlineError } from '../service/errors.ts'
+import { describeError, SightlineError } from '../errors/errors.ts'
 import { detectorOutputSchema } from './detector-output.ts'
 
 const triple = z.tuple([z.number(), z.number(), z.number()])
@@ -94,16 +92,6 @@ export interface Model<Manifest extends ModelManifest = ModelManifest> {
   /** Absolute path of the ONNX file. */
   readonly path: string
 }
-
-/** What a gallery has to hold vectors of, to be searched with this embedder. */
-export const galleryEmbedder = ({ name, sha256, output }: EmbedderManifest): GalleryEmbedder => ({
-  name,
-  sha256,
-  dimension: output.dimension,
-})
-
-/** How messages name the model that made them. */
-export const modelInfo = ({ name, sha256 }: ModelManifest): ModelInfo => ({ name, sha256 })
 
 /**
  * Reads `folder`/manifest.json and checks the weights beside it against its size and sha256.

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { SightlineError } from '../service/errors.ts'
+import { SightlineError } from '../errors/errors.ts'
 import { type DetectorManifest, type EmbedderManifest, type Model, readModel } from './model-manifest.ts'
 
 /** The models that come with the project. */

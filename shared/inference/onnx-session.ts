@@ -1,7 +1,7 @@
 /** A pool of worker threads, each with its own session of one network; what waits is batched across all callers. */
 import { Worker } from 'node:worker_threads'
-import { describeError, SightlineError } from '../service/errors.ts'
-import { fromPortable } from '../service/portable-error.ts'
+import { describeError, SightlineError } from '../errors/errors.ts'
+import { fromPortable } from '../errors/portable-error.ts'
 import type { Execution } from './execution-providers.ts'
 import type { NetworkOutput } from './graph-check.ts'
 import type { InputContract } from './model-manifest.ts'

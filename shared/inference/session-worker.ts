@@ -1,8 +1,8 @@
 /** A worker thread's entry: one network session, made once, with the task around it. The only file that knows onnxruntime. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from 'onnxruntime-node'
-import { describeError, SightlineError } from '../service/errors.ts'
-import { toPortable } from '../service/portable-error.ts'
+import { describeError, SightlineError } from '../errors/errors.ts'
+import { toPortable } from '../errors/portable-error.ts'
 import { openOnProviders } from './execution-providers.ts'
 import { type GraphValue, graphProblem, outputNames } from './graph-check.ts'
 import type { CreateTask, RunNetwork, Task, Tensor } from './session.ts'

@@ -1,5 +1,5 @@
 /** What the pool and its workers say to each other. */
-import type { PortableError } from '../service/portable-error.ts'
+import type { PortableError } from '../errors/portable-error.ts'
 import type { Execution } from './execution-providers.ts'
 import type { NetworkOutput } from './graph-check.ts'
 import type { InputContract } from './model-manifest.ts'

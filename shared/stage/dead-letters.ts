@@ -1,12 +1,10 @@
 /** Dead letters: the message that could not be processed, as it was, with the reason; of a size that its topic always takes. */
 import type { Delivery, Headers, MessageLimit, Publication } from '../bus/bus.ts'
 import { messageBytes } from '../bus/message-size.ts'
-import { positionText } from '../contracts/ids.ts'
+import { positionText } from '../bus/position.ts'
+import { letterHeaders } from '../contracts/dead-letter.ts'
 import { deadLetterTopic } from '../contracts/topics.ts'
-import type { SightlineError } from '../service/errors.ts'
-
-/** Says of a letter without its message how many bytes that had. */
-export const leftOutHeader = 'dlq-left-out'
+import type { SightlineError } from '../errors/errors.ts'
 
 /** In UTF-16 units. */
 const maxReasonLength = 500
@@ -33,20 +31,20 @@ export function deadLetter(
 ): Publication {
   const topic = deadLetterTopic(delivery.topic)
   const why = {
-    'dlq-stage': stage,
-    'dlq-code': error.code,
-    'dlq-reason': error.message.slice(0, maxReasonLength),
-    'dlq-position': positionText(delivery),
-    'dlq-time': new Date(time).toISOString(),
+    stage,
+    code: error.code,
+    reason: error.message.slice(0, maxReasonLength),
+    position: positionText(delivery),
+    time: new Date(time).toISOString(),
   }
   const { key, value } = delivery
-  const whole = { topic, key, value, headers: { ...delivery.headers, ...headers, ...why } }
+  const whole = { topic, key, value, headers: { ...delivery.headers, ...headers, ...letterHeaders(why) } }
   if (messageBytes(whole) <= limitOf(topic)) return whole
   const names = Object.entries(headers).map(([name, text]) => [name, text.slice(0, maxNameLength)])
   return {
     topic,
     key: key.slice(0, maxNameLength),
     value: new Uint8Array(),
-    headers: { ...Object.fromEntries(names), ...why, [leftOutHeader]: String(value?.byteLength ?? 0) },
+    headers: { ...Object.fromEntries(names), ...letterHeaders({ ...why, leftOut: value?.byteLength ?? 0 }) },
   }
 }

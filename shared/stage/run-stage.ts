@@ -1,9 +1,10 @@
 /** The one runner of all stages: decode, process, publish or dead-letter. Every message ends in exactly one of these, and only here is it counted. */
 import type { Bus, Delivery, Handler, Headers, Publication, Subscription } from '../bus/bus.ts'
 import { assertMessageSize } from '../bus/message-size.ts'
-import { positionText } from '../contracts/ids.ts'
+import { positionText } from '../bus/position.ts'
+import { frameIdHeader } from '../contracts/dead-letter.ts'
 import type { Topics } from '../contracts/topics.ts'
-import { describeError, SightlineError } from '../service/errors.ts'
+import { describeError, SightlineError } from '../errors/errors.ts'
 import { deadLetter } from './dead-letters.ts'
 import { failed, type Outcome, type Stage } from './stage.ts'
 
@@ -77,7 +78,6 @@ export interface StageWiring<In, Out> {
 
 /** W3C trace context; it follows a frame through all topics. */
 const traceHeaders = ['traceparent', 'tracestate'] as const
-export const frameIdHeader = 'frame-id'
 
 /** Subscribes a stage to its input topic. */
 export function startStage<In, Out>(runtime: StageRuntime, wiring: StageWiring<In, Out>): Promise<Subscription> {

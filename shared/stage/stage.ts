@@ -1,5 +1,5 @@
 /** What a stage is: a pure function over a batch that answers every input with exactly one outcome, in order. */
-import type { SightlineError } from '../service/errors.ts'
+import type { SightlineError } from '../errors/errors.ts'
 
 /**
  * The end of one item in a stage.

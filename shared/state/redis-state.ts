@@ -1,6 +1,6 @@
 /** State in Redis, shared by all instances. While Redis is away or frozen every command fails at once: no frame is held up. */
 import { Redis } from 'ioredis'
-import { describeError, SightlineError } from '../service/errors.ts'
+import { describeError, SightlineError } from '../errors/errors.ts'
 import type { State } from './state.ts'
 
 export interface RedisStateOptions {

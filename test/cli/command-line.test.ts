@@ -6,9 +6,9 @@ import sharp from 'sharp'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { recognitionEventSchema } from '../../shared/contracts/recognition-event.ts'
 import { bundledModels } from '../../shared/inference/models-folder.ts'
-import { finish, line, runCli, startCli } from '../support/cli.ts'
-import { product, writeProducts } from '../support/pictures.ts'
-import { pngOf } from '../support/png.ts'
+import { finish, line, runCli, startCli } from '../harness/cli.ts'
+import { product, writeProducts } from '../harness/pictures.ts'
+import { pngOf } from '../harness/png.ts'
 
 let root: string
 let labels: string

@@ -3,9 +3,9 @@ import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { runCli } from '../support/cli.ts'
-import { embedderFile, fixedAnswers } from '../support/networks.ts'
-import { writeProducts } from '../support/pictures.ts'
+import { runCli } from '../harness/cli.ts'
+import { embedderFile, fixedAnswers } from '../harness/networks.ts'
+import { writeProducts } from '../harness/pictures.ts'
 
 let root: string
 let models: string

@@ -4,12 +4,12 @@ import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { KafkaBus } from '../../shared/bus/kafka-bus.ts'
+import { KafkaBus } from '../../shared/bus/kafka/kafka-bus.ts'
 import { topicNames } from '../../shared/contracts/topics.ts'
-import { Collector } from '../bus/collector.ts'
-import { finish, line, runCli, startCli } from '../support/cli.ts'
-import { product } from '../support/pictures.ts'
-import { requireService } from '../support/services.ts'
+import { Collector } from '../harness/bus/collector.ts'
+import { finish, line, runCli, startCli } from '../harness/cli.ts'
+import { product } from '../harness/pictures.ts'
+import { requireService } from '../harness/services.ts'
 
 const kafka = await requireService('kafka')
 

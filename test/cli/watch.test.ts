@@ -2,13 +2,13 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { KafkaBus } from '../../shared/bus/kafka-bus.ts'
-import { KafkaClients } from '../../shared/bus/kafka-client.ts'
-import { defaultKafkaTimes } from '../../shared/bus/kafka-options.ts'
+import { KafkaBus } from '../../shared/bus/kafka/kafka-bus.ts'
+import { KafkaClients } from '../../shared/bus/kafka/kafka-client.ts'
+import { defaultKafkaTimes } from '../../shared/bus/kafka/kafka-options.ts'
 import { encodeRecognitionEvent } from '../../shared/contracts/recognition-event.ts'
 import { topicNames } from '../../shared/contracts/topics.ts'
-import { finish, line, runCli, startCli } from '../support/cli.ts'
-import { requireService } from '../support/services.ts'
+import { finish, line, runCli, startCli } from '../harness/cli.ts'
+import { requireService } from '../harness/services.ts'
 
 const kafka = await requireService('kafka')
 

@@ -1,12 +1,12 @@
 /** The sample pictures: the same for the same seed, and what the truth says is what the pictures show. */
 import sharp from 'sharp'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type GalleryPicture, galleryPictures } from '../../cli/demo/gallery-pictures.ts'
-import { products } from '../../cli/demo/products.ts'
-import { seededRandom } from '../../cli/demo/random.ts'
-import { type SceneFrame, sceneFrames } from '../../cli/demo/scenes.ts'
-import { checkoutScript, conveyorScript, shelfScript } from '../../cli/demo/scripts.ts'
-import { makeStock, type Stock } from '../../cli/demo/stage.ts'
+import { type GalleryPicture, galleryPictures } from '../../demo/gallery-pictures.ts'
+import { products } from '../../demo/products.ts'
+import { seededRandom } from '../../demo/random.ts'
+import { type SceneFrame, sceneFrames } from '../../demo/scenes.ts'
+import { checkoutScript, conveyorScript, shelfScript } from '../../demo/scripts.ts'
+import { makeStock, type Stock } from '../../demo/stage.ts'
 
 let stock: Stock
 

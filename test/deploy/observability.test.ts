@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { Health } from '../../shared/service/health.ts'
-import { Metrics } from '../../shared/service/metrics.ts'
+import { Health } from '../../shared/process/health.ts'
+import { Metrics } from '../../shared/process/metrics.ts'
 import { readCompose, root } from './compose-file.ts'
 
 interface Panel {

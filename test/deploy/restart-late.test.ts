@@ -1,7 +1,7 @@
 /** A service that dies is not back before its session has expired; one that is asked to stop is not held up. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { type Child, startChild } from '../support/child.ts'
+import { type Child, startChild } from '../harness/child.ts'
 import { root } from './compose-file.ts'
 
 /** Far longer than a test may take: what waits for it does not end. */

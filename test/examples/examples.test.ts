@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { defaultTopicPlan, planTopics } from '../../shared/bus/topic-plan.ts'
-import { Deployment } from '../services/deployment.ts'
-import { startChild } from '../support/child.ts'
-import { product } from '../support/pictures.ts'
-import { requireService } from '../support/services.ts'
+import { defaultTopicPlan, planTopics } from '../../shared/contracts/topic-plan.ts'
+import { startChild } from '../harness/child.ts'
+import { Deployment } from '../harness/deployment.ts'
+import { product } from '../harness/pictures.ts'
+import { requireService } from '../harness/services.ts'
 
 const kafka = await requireService('kafka')
 const kcat = await requireService('kcat')

@@ -1,8 +1,8 @@
 /** A service whose network can't run where it should: it ends, or runs on the CPU where that was allowed, and says so. */
 import { describe, expect, test } from 'vitest'
-import { startService } from '../support/service-process.ts'
-import { requireService } from '../support/services.ts'
-import { Deployment } from './deployment.ts'
+import { Deployment } from '../harness/deployment.ts'
+import { startService } from '../harness/service-process.ts'
+import { requireService } from '../harness/services.ts'
 
 const kafka = await requireService('kafka')
 

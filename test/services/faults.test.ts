@@ -4,12 +4,12 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { type KafkaBroker, startKafkaBroker } from '../support/kafka-broker.ts'
-import { startQdrantServer } from '../support/qdrant-server.ts'
-import { type RedisServer, startRedisServer } from '../support/redis-server.ts'
-import type { ServiceProcess } from '../support/service-process.ts'
-import { requireService } from '../support/services.ts'
-import { Deployment, type Ends, endsLine, frameOf, serviceNames } from './deployment.ts'
+import { Deployment, type Ends, endsLine, frameOf, serviceNames } from '../harness/deployment.ts'
+import { type KafkaBroker, startKafkaBroker } from '../harness/kafka-broker.ts'
+import { startQdrantServer } from '../harness/qdrant-server.ts'
+import { type RedisServer, startRedisServer } from '../harness/redis-server.ts'
+import type { ServiceProcess } from '../harness/service-process.ts'
+import { requireService } from '../harness/services.ts'
 
 /** Kills of services: each in turn, at random moments. */
 const rounds = Number(process.env['FAULT_ROUNDS'] ?? 3)

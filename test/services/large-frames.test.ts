@@ -1,13 +1,13 @@
 /** Frames about as large as their topic takes, and larger than a dead-letter topic takes: none stops a service. */
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Publication } from '../../shared/bus/bus.ts'
-import { KafkaBus } from '../../shared/bus/kafka-bus.ts'
-import { KafkaClients, topicResource } from '../../shared/bus/kafka-client.ts'
-import { defaultKafkaTimes } from '../../shared/bus/kafka-options.ts'
-import { SightlineError } from '../../shared/service/errors.ts'
-import { runCli } from '../support/cli.ts'
-import { requireService } from '../support/services.ts'
-import { Deployment, frameOf } from './deployment.ts'
+import { KafkaBus } from '../../shared/bus/kafka/kafka-bus.ts'
+import { KafkaClients, topicResource } from '../../shared/bus/kafka/kafka-client.ts'
+import { defaultKafkaTimes } from '../../shared/bus/kafka/kafka-options.ts'
+import { SightlineError } from '../../shared/errors/errors.ts'
+import { runCli } from '../harness/cli.ts'
+import { Deployment, frameOf } from '../harness/deployment.ts'
+import { requireService } from '../harness/services.ts'
 
 const kafka = await requireService('kafka')
 const mebibyte = 2 ** 20

@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto'
 import sharp from 'sharp'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { SightlineError } from '../../shared/service/errors.ts'
-import { startRedisServer } from '../support/redis-server.ts'
-import { startService } from '../support/service-process.ts'
-import { requireService } from '../support/services.ts'
-import { Deployment, frameOf } from './deployment.ts'
+import type { SightlineError } from '../../shared/errors/errors.ts'
+import { Deployment, frameOf } from '../harness/deployment.ts'
+import { startRedisServer } from '../harness/redis-server.ts'
+import { startService } from '../harness/service-process.ts'
+import { requireService } from '../harness/services.ts'
 
 const kafka = await requireService('kafka')
 const redis = await requireService('redis')

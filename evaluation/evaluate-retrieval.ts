@@ -1,0 +1,51 @@
+/** Measures the embedder on two lists of whole pictures. */
+import { openEmbedderSession } from '@sightline/embedder/session.ts'
+import { embedFile } from '@sightline/pipeline/enrol.ts'
+import { readLabels } from '@sightline/pipeline/label-file.ts'
+import type { Work } from '@sightline/pipeline/work.ts'
+import { SightlineError } from '@sightline/shared/errors/errors.ts'
+import { tellExecution } from '@sightline/shared/inference/execution-providers.ts'
+import type { EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
+import type { WorkerOptions } from '@sightline/shared/inference/workers.ts'
+import pLimit from 'p-limit'
+import type { Figures } from './figures.ts'
+import { type LabelledVector, retrievalMetrics } from './retrieval.ts'
+
+/** Pictures held decoded at one time. */
+const picturesAtOnce = 16
+
+export interface RetrievalEvaluation {
+  /** Label files, and the folder that their paths start from. */
+  readonly galleryList: string
+  readonly queryList: string
+  readonly root: string
+  readonly embedder: Model<EmbedderManifest>
+  readonly workers: WorkerOptions
+  readonly work: Work
+}
+
+/** A picture that can't be read is told and left out of the figures. */
+export async function evaluateRetrieval(options: RetrievalEvaluation): Promise<Figures> {
+  const { root, embedder, workers, work } = options
+  const gallery = (await readLabels(options.galleryList, root)).pictures
+  const queries = (await readLabels(options.queryList, root)).pictures
+  await using session = await openEmbedderSession(embedder, workers)
+  tellExecution([session], work.tell)
+  using progress = work.progress('embedding', gallery.length + queries.length)
+  const limit = pLimit(picturesAtOnce)
+  const embed = ({ file, label }: { file: string; label: string }): Promise<LabelledVector[]> =>
+    limit(async () => {
+      try {
+        return [{ label, vector: await embedFile(file, session) }]
+      } catch (error) {
+        if (!(error instanceof SightlineError) || error.retryable) throw error
+        work.tell(`${file}: ${error.code}: ${error.message}; left out`)
+        return []
+      } finally {
+        progress.advance()
+      }
+    })
+  const known = (await Promise.all(gallery.map(embed))).flat()
+  const asked = (await Promise.all(queries.map(embed))).flat()
+  return { ...retrievalMetrics(asked, known) }
+}

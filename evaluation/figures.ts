@@ -1,0 +1,2 @@
+/** What an evaluation comes to, by name. */
+export type Figures = Readonly<Record<string, number>>

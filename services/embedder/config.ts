@@ -1,4 +1,0 @@
-/** The embedder's settings. */
-import { networkSettings, serviceSettings } from '@sightline/shared/service/service-settings.ts'
-
-export const embedderSettings = { ...serviceSettings, ...networkSettings } as const

@@ -1,0 +1,73 @@
+/** Every error a person or a retry loop has to act on: one class, one list of codes, and whether trying again can help. */
+
+/** What went wrong, from a closed list: codes are part of the public contract (dead letters, JSON output, metrics labels). */
+export const errorCodes = [
+  'IMAGE_EMPTY',
+  'IMAGE_UNREADABLE',
+  'IMAGE_TOO_LARGE',
+  'IMAGE_TIMEOUT',
+  'MESSAGE_UNREADABLE',
+  'MODEL_MISSING',
+  'MODEL_CORRUPT',
+  'MODEL_CONTRACT',
+  'MODEL_CANARY',
+  'MODEL_DOWNLOAD',
+  'MODEL_ARCHIVE',
+  'MODEL_CONVERSION',
+  'EXECUTION_PROVIDER',
+  'INFERENCE_FAILED',
+  'GALLERY_MISSING',
+  'GALLERY_CORRUPT',
+  'GALLERY_EMBEDDER',
+  'GALLERY_UNAVAILABLE',
+  'LABELS_UNREADABLE',
+  'BUS_UNAVAILABLE',
+  'BUS_CLOSED',
+  'BUS_FULL',
+  'BUS_TOPIC_MISSING',
+  'BUS_MESSAGE_TOO_LARGE',
+  'BUS_NO_PROGRESS',
+  'STATE_UNAVAILABLE',
+  'FILE_UNREADABLE',
+  'FILE_UNWRITABLE',
+  'CONFIG_INVALID',
+  'USAGE',
+  'TIMEOUT',
+  'INTERNAL',
+] as const
+
+export type ErrorCode = (typeof errorCodes)[number]
+
+export interface SightlineErrorOptions {
+  /** The error underneath; printed by logs, never shown to a topic's readers. */
+  readonly cause?: unknown
+  /** True where the world is bad and the same work can succeed later (a dependency is down); false where the item is bad. */
+  readonly retryable?: boolean
+}
+
+/** An error whose message says what failed, on what, and what to do next. */
+export class SightlineError extends Error {
+  override readonly name = 'SightlineError'
+  readonly code: ErrorCode
+  readonly retryable: boolean
+
+  constructor(code: ErrorCode, message: string, options: SightlineErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.retryable = options.retryable ?? false
+  }
+}
+
+/** What was asked for can't be done as it was asked. */
+export const usageError = (message: string): SightlineError => new SightlineError('USAGE', message)
+
+/** The text of anything that can be thrown, causes included, on one line. */
+export function describeError(error: unknown): string {
+  const parts: string[] = []
+  for (let current: unknown = error, depth = 0; current !== undefined && depth < 5; depth += 1) {
+    const text = current instanceof Error ? current.message : String(current)
+    if (text !== '' && !parts.includes(text)) parts.push(text)
+    current = current instanceof Error ? current.cause : undefined
+  }
+  return parts.join(': ').replaceAll(/\s*\n\s*/g, ' ')
+}

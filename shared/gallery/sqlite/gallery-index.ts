@@ -1,0 +1,106 @@
+/** The embedded gallery as its worker thread holds it: the database, and all vectors in memory for the exact scan. */
+
+import type { GalleryEmbedder, GalleryEntry, GalleryInfo, GallerySelection, Hit, OpenMode } from '../gallery.ts'
+import { checkVector, cosine } from '../vectors.ts'
+import { ExactScan } from './exact-scan.ts'
+import { GalleryDatabase } from './gallery-database.ts'
+
+/** Rows taken from the 8-bit scan for every wanted hit; their exact similarities decide. */
+const rerankFactor = 4
+const rerankAtLeast = 32
+
+export class GalleryIndex {
+  readonly #database: GalleryDatabase
+  readonly #embedder: GalleryEmbedder
+  readonly #scan: ExactScan
+  /** Database row of each scan row, and back. */
+  readonly #rows: number[] = []
+  readonly #places = new Map<number, number>()
+  #revision = 0
+  #dataVersion = -1
+  #info: GalleryInfo | undefined
+
+  constructor(folder: string, embedder: GalleryEmbedder, mode: OpenMode) {
+    this.#database = new GalleryDatabase(folder, embedder, mode)
+    this.#embedder = embedder
+    this.#scan = new ExactScan(embedder.dimension)
+    this.#refresh()
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+
+  info(): GalleryInfo {
+    this.#refresh()
+    this.#info ??= this.#database.info()
+    return this.#info
+  }
+
+  put(entries: readonly GalleryEntry[]): void {
+    for (const { id, vector } of entries) checkVector(id, vector, this.#embedder)
+    this.#database.checkStillOurs()
+    this.#database.put(entries)
+    this.#load()
+  }
+
+  remove(selection: GallerySelection): number {
+    const removed = this.#database.remove(selection)
+    this.#load()
+    return removed
+  }
+
+  page(selection: GallerySelection, after: string | null, most: number): Omit<GalleryEntry, 'vector'>[] {
+    return this.#database.page(selection, after, most)
+  }
+
+  search(queries: readonly Float32Array[], k: number): Hit[][] {
+    this.#refresh()
+    return queries.map((query) => this.#searchOne(query, k))
+  }
+
+  #searchOne(query: Float32Array, k: number): Hit[] {
+    checkVector('the query', query, this.#embedder)
+    const near = this.#scan.search(query, Math.max(k * rerankFactor, rerankAtLeast))
+    const hits = near.flatMap((place): Hit[] => {
+      const entry = this.#database.entry(this.#rows[place]!)
+      if (entry === undefined) return []
+      return [{ id: entry.id, item: entry.item, label: entry.label, score: cosine(query, entry.vector) }]
+    })
+    hits.sort((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1))
+    return hits.slice(0, k)
+  }
+
+  /** Takes in what other processes changed; costs one pragma where nothing did. */
+  #refresh(): void {
+    const version = this.#database.dataVersion()
+    if (version === this.#dataVersion) return
+    this.#database.checkStillOurs()
+    this.#load()
+    this.#dataVersion = version
+  }
+
+  #load(): void {
+    const { stored, removed } = this.#database.changesSince(this.#revision)
+    for (const row of removed) this.#drop(row)
+    for (const { row, vector } of stored) {
+      const place = this.#places.get(row) ?? this.#rows.length
+      this.#scan.set(place, vector)
+      this.#rows[place] = row
+      this.#places.set(row, place)
+    }
+    this.#revision = this.#database.revision()
+    this.#info = undefined
+  }
+
+  #drop(row: number): void {
+    const place = this.#places.get(row)
+    if (place === undefined) return
+    const last = this.#scan.remove(place)
+    const moved = this.#rows[last]!
+    this.#rows[place] = moved
+    this.#places.set(moved, place)
+    this.#rows.pop()
+    this.#places.delete(row)
+  }
+}

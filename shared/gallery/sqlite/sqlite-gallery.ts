@@ -1,0 +1,121 @@
+/** The embedded gallery: SQLite on disk as the only truth, an exact scan in memory, both in a worker thread. Survives kill -9. */
+import { Worker } from 'node:worker_threads'
+import { describeError, SightlineError } from '../../errors/errors.ts'
+import { fromPortable } from '../../errors/portable-error.ts'
+import type {
+  Gallery,
+  GalleryEmbedder,
+  GalleryEntry,
+  GalleryInfo,
+  GallerySelection,
+  Hit,
+  OpenMode,
+} from '../gallery.ts'
+import type { GalleryAnswer, GalleryRequest, GallerySetup } from './gallery-worker.ts'
+
+export interface SqliteGalleryOptions {
+  /** Folder of the gallery. */
+  readonly folder: string
+  readonly embedder: GalleryEmbedder
+  readonly mode: OpenMode
+}
+
+/** Entries read at a time by `list`. */
+const pageSize = 500
+
+/** Throws GALLERY_MISSING, GALLERY_CORRUPT or GALLERY_EMBEDDER, each with what to do. */
+export async function openSqliteGallery({ folder, embedder, mode }: SqliteGalleryOptions): Promise<Gallery> {
+  const setup: GallerySetup = { folder, embedder, mode }
+  const gallery = new SqliteGallery(new Worker(new URL('./gallery-worker.ts', import.meta.url), { workerData: setup }))
+  await gallery.opened
+  return gallery
+}
+
+class SqliteGallery implements Gallery {
+  readonly opened: Promise<void>
+  readonly #worker: Worker
+  readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>()
+  #number = 0
+  #closing: Promise<void> | undefined
+
+  constructor(worker: Worker) {
+    this.#worker = worker
+    this.opened = this.#expect(0) as Promise<void>
+    worker.on('message', (answer: GalleryAnswer) => {
+      const waiting = this.#waiting.get(answer.number)
+      this.#waiting.delete(answer.number)
+      if ('error' in answer) waiting?.reject(fromPortable(answer.error))
+      else waiting?.resolve(answer.result)
+    })
+    let cause: unknown = new Error('it ended')
+    worker.on('error', (error) => {
+      cause = error
+    })
+    worker.on('exit', () => {
+      const error = new SightlineError('GALLERY_UNAVAILABLE', `the gallery's worker is gone: ${describeError(cause)}`, {
+        cause,
+        retryable: true,
+      })
+      for (const waiting of this.#waiting.values()) waiting.reject(error)
+      this.#waiting.clear()
+      this.#closing ??= Promise.resolve()
+    })
+  }
+
+  info(): Promise<GalleryInfo> {
+    return this.#request({ operation: 'info' }) as Promise<GalleryInfo>
+  }
+
+  async put(entries: readonly GalleryEntry[]): Promise<void> {
+    if (entries.length > 0) await this.#request({ operation: 'put', entries })
+  }
+
+  remove(selection: GallerySelection): Promise<number> {
+    return this.#request({ operation: 'remove', selection }) as Promise<number>
+  }
+
+  async *list(selection: GallerySelection): AsyncGenerator<Omit<GalleryEntry, 'vector'>> {
+    let after: string | null = null
+    for (;;) {
+      const request: GalleryRequest = { operation: 'page', selection, after, most: pageSize }
+      const page = (await this.#request(request)) as Omit<GalleryEntry, 'vector'>[]
+      yield* page
+      if (page.length < pageSize) return
+      after = page.at(-1)!.id
+    }
+  }
+
+  async search(queries: readonly Float32Array[], k: number): Promise<readonly (readonly Hit[])[]> {
+    if (queries.length === 0) return []
+    return (await this.#request({ operation: 'search', queries, k })) as Hit[][]
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const exited = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()))
+    await this.#post({ operation: 'close' })
+    await exited
+  }
+
+  #request(request: GalleryRequest): Promise<unknown> {
+    if (this.#closing === undefined) return this.#post(request)
+    return Promise.reject(new SightlineError('GALLERY_UNAVAILABLE', 'the gallery is closed', { retryable: true }))
+  }
+
+  #post(request: GalleryRequest): Promise<unknown> {
+    this.#number += 1
+    const answer = this.#expect(this.#number)
+    this.#worker.postMessage({ number: this.#number, request })
+    return answer
+  }
+
+  #expect(number: number): Promise<unknown> {
+    const waiting = Promise.withResolvers<unknown>()
+    this.#waiting.set(number, waiting)
+    return waiting.promise
+  }
+}

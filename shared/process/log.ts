@@ -1,0 +1,31 @@
+/** The log of a service: JSON lines with what a frame can be found by. Secrets are never given to it. */
+import { pino } from 'pino'
+import type { Logger } from '../errors/logger.ts'
+import type { BatchReport } from '../stage/run-stage.ts'
+
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const
+
+export type LogLevel = (typeof logLevels)[number]
+
+/** Writes one JSON line a message to `write`; `err` fields are written with their causes. */
+export function openLog(service: string, level: LogLevel, write: (line: string) => void): Logger {
+  return pino(
+    {
+      level,
+      base: { service },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write },
+  )
+}
+
+/** A frame that failed is worth a line always, one that ended well only to who asks for it. */
+export function logReport(log: Logger, { stage, ends }: BatchReport): void {
+  for (const { frameId, position, traceparent, kind, reason, error } of ends) {
+    const traceId = traceparent?.split('-')[1]
+    const fields = { stage, frameId, position, ...(traceId === undefined ? {} : { traceId }), kind, reason }
+    if (kind === 'failed') log.warn({ ...fields, error }, 'dead letter')
+    else log.debug(fields, 'frame')
+  }
+}
