@@ -3,7 +3,7 @@ import type { Delivery } from '@sightline/shared/bus/bus.ts'
 import { type Answer, deadLetterOf, eventAnswer } from '@sightline/shared/contracts/answer.ts'
 import { encodeFrame, type FrameToPublish } from '@sightline/shared/contracts/frame.ts'
 import { frameId } from '@sightline/shared/contracts/ids.ts'
-import { deadLetterTopic } from '@sightline/shared/contracts/topics.ts'
+import { deadLetterTopics } from '@sightline/shared/contracts/topology.ts'
 import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import type { Pipeline } from './pipeline.ts'
 
@@ -22,9 +22,7 @@ export async function subscribeAnswers(
     scope.use(subscription)
   }
   await read(topics.recognitions, eventAnswer)
-  for (const topic of [topics.frames, topics.detections, topics.embeddings]) {
-    await read(deadLetterTopic(topic), deadLetterOf)
-  }
+  for (const topic of deadLetterTopics(topics)) await read(topic, deadLetterOf)
   return scope.move()
 }
 

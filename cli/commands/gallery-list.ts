@@ -3,7 +3,7 @@
 import { usageError } from '@sightline/shared/errors/errors.ts'
 import type { GallerySelection } from '@sightline/shared/gallery/gallery.ts'
 import { type Command, flag, texts, type Values } from '../command.ts'
-import { embedderOf, galleryOf, modelHelp, modelOptions } from '../recognition-flags.ts'
+import { embedderOf, modelHelp, modelOptions, openNamedGallery } from '../recognition-flags.ts'
 
 const options = {
   ...modelOptions,
@@ -32,7 +32,7 @@ ${optionsHelp}
 Example: sightline gallery list --gallery products.gallery --json`,
   options,
   async run(values, _positionals, terminal) {
-    await using gallery = await galleryOf(values, await embedderOf(values), terminal)
+    await using gallery = await openNamedGallery(values, await embedderOf(values, terminal), terminal)
     for await (const { id, item, label, metadata } of gallery.list(selectionOf(values))) {
       terminal.out(flag(values, 'json') ? JSON.stringify({ id, item, label, metadata }) : `${id}\t${label}\t${item}`)
     }
@@ -54,7 +54,7 @@ Example: sightline gallery remove --gallery products.gallery --item cola-330`,
   async run(values, _positionals, terminal) {
     const selection = selectionOf(values)
     if (Object.keys(selection).length === 0) throw usageError('remove what? Give --item, --label or --id')
-    await using gallery = await galleryOf(values, await embedderOf(values), terminal, 'write')
+    await using gallery = await openNamedGallery(values, await embedderOf(values, terminal), terminal, 'write')
     const removed = await gallery.remove(selection)
     const { entries, items, revision } = await gallery.info()
     terminal.out(

@@ -11,7 +11,7 @@ import { verificationTable } from '@sightline/registry/verification.ts'
 import { usageError } from '@sightline/shared/errors/errors.ts'
 import { bundledModels, readModelsIndex } from '@sightline/shared/inference/models-folder.ts'
 import { type Command, flag, requiredText, type Terminal, text, texts, type Values, workOn } from '../command.ts'
-import { modelHelp, modelOptions } from '../recognition-flags.ts'
+import { modelHelp, modelOptions, modelsFolder } from '../recognition-flags.ts'
 
 export const modelsPullCommand: Command = {
   name: 'models pull',
@@ -114,7 +114,7 @@ Example: sightline models add --manifest my-models.json --detector yolo.onnx --e
   },
 
   async run(values, _positionals, terminal) {
-    const models = text(values, 'models') ?? bundledModels
+    const models = await modelsFolder(values, terminal)
     const manifest = requiredText(values, 'manifest')
     await using _lock = await lockModels(models, terminal)
     const [detector, embedder] = [text(values, 'detector'), text(values, 'embedder')]

@@ -5,7 +5,7 @@ import { KafkaBus } from '@sightline/shared/bus/kafka/kafka-bus.ts'
 import { positionText } from '@sightline/shared/bus/position.ts'
 import { deadLetterOf } from '@sightline/shared/contracts/answer.ts'
 import { type RecognitionEvent, recognitionEventSchema } from '@sightline/shared/contracts/recognition-event.ts'
-import { deadLetterTopic, type Topics } from '@sightline/shared/contracts/topics.ts'
+import { deadLetterTopics } from '@sightline/shared/contracts/topology.ts'
 import { deadLetterLine, eventLine } from '@sightline/views/terminal/live-view.ts'
 import { ZodError } from 'zod'
 import { type Command, flag, number, texts } from '../command.ts'
@@ -75,7 +75,7 @@ Example: sightline watch --camera shelf-1 --recognized`,
           show(delivery.key, () => (isJson ? JSON.stringify(event) : eventLine(event)))
         }
       })
-      for (const topic of flag(values, 'dead-letters') ? letterTopics(topics) : []) {
+      for (const topic of flag(values, 'dead-letters') ? deadLetterTopics(topics) : []) {
         const onLetter = (delivery: Delivery): void => {
           if (delivery.value === null) return
           const letter = deadLetterOf(delivery)
@@ -101,8 +101,5 @@ function eventOf({ value }: Delivery): RecognitionEvent | null {
     throw error
   }
 }
-
-const letterTopics = ({ frames, detections, embeddings }: Topics): readonly string[] =>
-  [frames, detections, embeddings].map(deadLetterTopic)
 
 const isRecognized = ({ objects }: RecognitionEvent): boolean => objects.some(({ item }) => item !== null)

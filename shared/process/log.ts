@@ -20,12 +20,19 @@ export function openLog(service: string, level: LogLevel, write: (line: string) 
   )
 }
 
-/** A frame that failed is worth a line always, one that ended well only to who asks for it. */
-export function logReport(log: Logger, { stage, ends }: BatchReport): void {
-  for (const { frameId, position, traceparent, kind, reason, error } of ends) {
+/** What failed is worth a line always, what ended well only to who asks for it. */
+export function logReport(log: Logger, { stage, subject, ends }: BatchReport): void {
+  for (const { id, position, traceparent, kind, reason, error } of ends) {
     const traceId = traceparent?.split('-')[1]
-    const fields = { stage, frameId, position, ...(traceId === undefined ? {} : { traceId }), kind, reason }
+    const fields = {
+      stage,
+      [`${subject}Id`]: id,
+      position,
+      ...(traceId === undefined ? {} : { traceId }),
+      kind,
+      reason,
+    }
     if (kind === 'failed') log.warn({ ...fields, error }, 'dead letter')
-    else log.debug(fields, 'frame')
+    else log.debug(fields, subject)
   }
 }

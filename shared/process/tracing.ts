@@ -26,7 +26,7 @@ export function openTracer(service: string, log: Pick<Logger, 'warn'>): OpenTrac
   provider.register()
   const tracer = trace.getTracer('sightline')
   return {
-    start(stage, delivery, frameId): Span {
+    start(stage, delivery, { subject, id }): Span {
       const parent = propagation.extract(ROOT_CONTEXT, delivery.headers)
       const span = tracer.startSpan(
         `${stage} process`,
@@ -36,7 +36,7 @@ export function openTracer(service: string, log: Pick<Logger, 'warn'>): OpenTrac
             'messaging.system': 'kafka',
             'messaging.destination.name': delivery.topic,
             'sightline.camera': delivery.key,
-            'sightline.frame.id': frameId,
+            [`sightline.${subject}.id`]: id,
             'sightline.position': positionText(delivery),
           },
         },

@@ -3,7 +3,7 @@ import type { Delivery, Headers, MessageLimit, Publication } from '../bus/bus.ts
 import { messageBytes } from '../bus/message-size.ts'
 import { positionText } from '../bus/position.ts'
 import { letterHeaders } from '../contracts/dead-letter.ts'
-import { deadLetterTopic } from '../contracts/topics.ts'
+import { deadLetterTopic } from '../contracts/dead-letter-topics.ts'
 import type { SightlineError } from '../errors/errors.ts'
 
 /** In UTF-16 units. */

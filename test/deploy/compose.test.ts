@@ -10,17 +10,20 @@ import { detectorSettings } from '../../services/detector/settings.ts'
 import { embedderSettings } from '../../services/embedder/settings.ts'
 import { matcherSettings } from '../../services/matcher/settings.ts'
 import { kafkaSettings } from '../../shared/process/kafka-settings.ts'
-import { readSettings, type Settings, variableName } from '../../shared/process/settings.ts'
+import { processSettings } from '../../shared/process/process-settings.ts'
+import { stageServiceSettings } from '../../shared/process/run-stage-service.ts'
+import { combine, readSettings, type SettingGroup, variableName } from '../../shared/process/settings.ts'
 import { type ComposeService, readCompose, root } from './compose-file.ts'
 
 const plain = readCompose()
 const gpu = readCompose({}, ['docker-compose.yml', 'docker-compose.gpu.yml'])
 const services = Object.entries(plain.services)
 const ours = services.filter(([, { build }]) => build !== undefined)
-const settingsOf: Readonly<Record<string, Settings>> = {
-  detector: detectorSettings,
-  embedder: embedderSettings,
-  matcher: matcherSettings,
+const ofEach = combine(processSettings, stageServiceSettings)
+const settingsOf: Readonly<Record<string, SettingGroup>> = {
+  detector: combine(ofEach, detectorSettings),
+  embedder: combine(ofEach, embedderSettings),
+  matcher: combine(ofEach, matcherSettings),
 }
 /** Given by the image or by what else stands in the file. */
 const notForUsers = new Set(['SIGHTLINE_HTTP_HOST', 'SIGHTLINE_HTTP_PORT', 'SIGHTLINE_MODELS'])
@@ -41,28 +44,27 @@ test.each([
 })
 
 describe('the settings of', () => {
-  test.each(Object.entries(settingsOf))('the %s can all be given, and nothing else is', async (name, settings) => {
+  test.each(Object.entries(settingsOf))('the %s can all be given, and nothing else is', async (name, group) => {
     const given = plain.services[name]!
-    const known = Object.keys(settings).map(variableName)
-    const secrets = Object.entries(settings).flatMap(([setting, { isSecret }]) =>
-      isSecret === true ? [`${variableName(setting)}_FILE`] : [],
-    )
-    expect(ourVariables(given).filter((variable) => ![...known, ...secrets].includes(variable))).toEqual([])
+    const known = Object.keys(group.settings).map(variableName)
+    const files = known.map((variable) => `${variable}_FILE`)
+    expect(ourVariables(given).filter((variable) => ![...known, ...files].includes(variable))).toEqual([])
     expect(
       known.filter((variable) => !notForUsers.has(variable) && !(variable in given.environment!)),
       'settings that a user of the file can not give',
     ).toEqual(name in gpu.services ? gpuOnly(name, known) : [])
     const environment = Object.fromEntries(Object.entries(given.environment!).map(([key, value]) => [key, `${value}`]))
-    await expect(readSettings(settings, environment, () => Promise.reject(new Error('no file')))).resolves.toBeDefined()
+    const readFile = () => Promise.reject(new Error('no file'))
+    await expect(readSettings(group, { environment, readFile })).resolves.toBeDefined()
   })
 
-  test.each(Object.entries(settingsOf))('the %s on a GPU exist', (name, settings) => {
+  test.each(Object.entries(settingsOf))('the %s on a GPU exist', (name, { settings }) => {
     const known = Object.keys(settings).map(variableName)
     expect(ourVariables(gpu.services[name]!).filter((variable) => !known.includes(variable))).toEqual([])
   })
 
   test('the commands that talk to Kafka exist', () => {
-    const known = Object.keys(kafkaSettings).map(variableName)
+    const known = Object.keys(kafkaSettings.settings).map(variableName)
     for (const name of ['topics', 'demo-camera-shelf', 'demo-camera-checkout', 'demo-camera-conveyor', 'demo-watch']) {
       expect(ourVariables(plain.services[name]!)).toEqual(known)
     }
@@ -75,7 +77,7 @@ describe('every image', () => {
   })
 
   test('of Kafka is the broker that the tests run', () => {
-    const pom = readFileSync(join(root, 'test', 'support', 'kafka', 'pom.xml'), 'utf8')
+    const pom = readFileSync(join(root, 'test', 'harness', 'kafka', 'pom.xml'), 'utf8')
     const version = /<artifactId>kafka_2\.13<\/artifactId>\s*<version>(.+?)<\/version>/.exec(pom)![1]
     expect(plain.services['kafka']!.image).toBe(`apache/kafka:${version}`)
   })
