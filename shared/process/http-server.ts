@@ -1,7 +1,7 @@
 /** The HTTP side of a service: /livez, /readyz and /metrics, answered while frames are processed. */
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { describeError, SightlineError } from '../errors/errors.ts'
+import { SightlineError } from '../errors/errors.ts'
 import type { Logger } from '../errors/logger.ts'
 import type { Health } from './health.ts'
 import type { Metrics } from './metrics.ts'
@@ -72,7 +72,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
       const what = `can't listen on SIGHTLINE_HTTP_HOST=${host}, SIGHTLINE_HTTP_PORT=${port}`
-      reject(new SightlineError('CONFIG_INVALID', `${what}: ${describeError(cause)}`, { cause }))
+      reject(new SightlineError('CONFIG_INVALID', what, { cause }))
     })
     server.listen(port, host, () => resolve())
   })

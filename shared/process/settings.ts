@@ -1,6 +1,6 @@
 /** A service's settings: each declared once with its schema and help, read from environment variables, all problems told at once. */
 import { z } from 'zod'
-import { SightlineError } from '../errors/errors.ts'
+import { describeError, SightlineError } from '../errors/errors.ts'
 
 export interface Setting<Schema extends z.ZodType = z.ZodType> {
   /** Takes the variable's text; a schema with a default makes the variable optional. */
@@ -43,7 +43,7 @@ export async function readSettings<const Declared extends Settings>(
   for (const [name, { schema, isSecret = false }] of Object.entries(declared)) {
     const variable = variableName(name)
     const text = await textOf(variable, isSecret, environment, readFile).catch((error: unknown) => {
-      problems.push(`${variable}_FILE: ${error instanceof Error ? error.message : String(error)}`)
+      problems.push(`${variable}_FILE: ${describeError(error)}`)
       return undefined
     })
     const parsed = schema.safeParse(text)
