@@ -77,7 +77,7 @@ export async function runService<Declared extends Settings>(service: Service<Dec
     log.info({}, 'stopped')
     process.exit(0)
   } catch (error) {
-    log.error({ err: error }, `ended: ${describeError(error)}`)
+    log.error({ err: error }, 'ended')
     process.exit(error instanceof SightlineError && error.code === 'CONFIG_INVALID' ? 2 : 1)
   }
 }
