@@ -4,7 +4,7 @@ import { type Answer, deadLetterOf, eventAnswer } from '@sightline/shared/contra
 import { encodeFrame, type FrameToPublish } from '@sightline/shared/contracts/frame.ts'
 import { frameId } from '@sightline/shared/contracts/ids.ts'
 import { deadLetterTopics } from '@sightline/shared/contracts/topology.ts'
-import { SightlineError } from '@sightline/shared/errors/errors.ts'
+import { describeError, SightlineError } from '@sightline/shared/errors/errors.ts'
 import type { Pipeline } from './pipeline.ts'
 
 /** Calls `onAnswer` for every frame that ends, in the order they end, until disposed. */
@@ -65,7 +65,13 @@ export async function* recognizeInOrder(
       await pipeline.bus.publish([encodeFrame(pipeline.topics.frames, frame)])
     } catch (error) {
       if (!(error instanceof SightlineError) || error.retryable) throw error
-      answer.resolve({ kind: 'deadLetter', frameId: id, stage: 'publish', code: error.code, reason: error.message })
+      answer.resolve({
+        kind: 'deadLetter',
+        frameId: id,
+        stage: 'publish',
+        code: error.code,
+        reason: describeError(error),
+      })
     }
     if (answers.size >= window) yield await next()
   }

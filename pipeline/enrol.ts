@@ -1,6 +1,6 @@
 /** Enrols pictures into a gallery: decode, embed whole, put in batches; an unreadable picture is skipped and told. */
 import type { EmbedInput, EmbedOutput } from '@sightline/embedder/embed-task.ts'
-import { SightlineError } from '@sightline/shared/errors/errors.ts'
+import { describeError, SightlineError } from '@sightline/shared/errors/errors.ts'
 import type { Gallery, GalleryEntry } from '@sightline/shared/gallery/gallery.ts'
 import type { Session } from '@sightline/shared/inference/session.ts'
 import type { LabelledPicture } from './label-file.ts'
@@ -38,7 +38,7 @@ export async function enrol(
           return { id: picture.path, item: picture.item, label: picture.label, vector, metadata: {} }
         } catch (error) {
           if (!(error instanceof SightlineError) || error.retryable) throw error
-          unreadable.push({ path: picture.path, code: error.code, message: error.message })
+          unreadable.push({ path: picture.path, code: error.code, message: describeError(error) })
           return null
         } finally {
           onPicture()

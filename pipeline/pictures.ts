@@ -1,7 +1,7 @@
 /** Finds the pictures that paths name: files as they are, folders by their pictures in the order of their names. Reads them. */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describeError, SightlineError } from '@sightline/shared/errors/errors.ts'
+import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import { decodeImage, defaultImageLimits, type Pixels } from '@sightline/shared/imaging/decode.ts'
 
 const pictureName = /\.(jpe?g|png|webp|avif|gif|tiff?)$/i
@@ -34,7 +34,7 @@ export async function expandPaths(paths: readonly string[]): Promise<readonly st
 /** The pixels of a picture file; throws FILE_UNREADABLE or what decoding throws. */
 export async function readPicture(file: string): Promise<Pixels> {
   const bytes = await readFile(file).catch((cause: unknown) => {
-    throw new SightlineError('FILE_UNREADABLE', `reading ${file}: ${describeError(cause)}`, { cause })
+    throw new SightlineError('FILE_UNREADABLE', `reading ${file}`, { cause })
   })
   return decodeImage(bytes, defaultImageLimits)
 }

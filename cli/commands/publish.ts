@@ -96,7 +96,7 @@ function printer(isJson: boolean, { out, err, isInteractive }: Terminal) {
   return ({ camera, source, bytes }: FrameToPublish, refusal: SightlineError | null): void => {
     number += 1
     if (isJson) {
-      const error = refusal === null ? {} : { error: { code: refusal.code, message: refusal.message } }
+      const error = refusal === null ? {} : { error: { code: refusal.code, message: describeError(refusal) } }
       out(JSON.stringify({ camera, source, bytes: bytes.length, ...error }))
     } else if (refusal !== null) err(`${source}: ${describeError(refusal)}`)
     else if (isInteractive && number % 10 === 0) process.stderr.write(`\r${number} frames published`)

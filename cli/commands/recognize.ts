@@ -5,7 +5,7 @@ import { type FrameOrError, recognizeInOrder } from '@sightline/pipeline/answers
 import { expandPaths } from '@sightline/pipeline/pictures.ts'
 import { openPipeline } from '@sightline/pipeline/pipeline.ts'
 import type { Answer } from '@sightline/shared/contracts/answer.ts'
-import { describeError, SightlineError, usageError } from '@sightline/shared/errors/errors.ts'
+import { SightlineError, usageError } from '@sightline/shared/errors/errors.ts'
 import { tellExecution } from '@sightline/shared/inference/execution-providers.ts'
 import { drawEvent } from '@sightline/views/draw/draw-event.ts'
 import { eventLine } from '@sightline/views/terminal/live-view.ts'
@@ -60,7 +60,7 @@ async function* framesOf(paths: readonly string[]): AsyncGenerator<FrameOrError>
     try {
       yield { id, camera: 'files', source: path, bytes: await readFile(path) }
     } catch (cause) {
-      yield { id, error: new SightlineError('FILE_UNREADABLE', `reading ${path}: ${describeError(cause)}`, { cause }) }
+      yield { id, error: new SightlineError('FILE_UNREADABLE', `reading ${path}`, { cause }) }
     }
   }
 }

@@ -87,10 +87,10 @@ function toRgb(data: Buffer, channels: number): Uint8Array<ArrayBuffer> {
 function imageError(cause: unknown, limits: ImageLimits): SightlineError {
   const text = describeError(cause)
   if (/pixel limit/i.test(text)) {
-    return new SightlineError('IMAGE_TOO_LARGE', `the picture has more than ${limits.maxPixels} pixels`, { cause })
+    return new SightlineError('IMAGE_TOO_LARGE', `the picture has more than ${limits.maxPixels} pixels`)
   }
   if (/timeout/i.test(text)) {
-    return new SightlineError('IMAGE_TIMEOUT', `decoding took longer than ${limits.timeoutSeconds} s`, { cause })
+    return new SightlineError('IMAGE_TIMEOUT', `decoding took longer than ${limits.timeoutSeconds} s`)
   }
-  return new SightlineError('IMAGE_UNREADABLE', `not a picture that can be read: ${text.slice(0, 200)}`, { cause })
+  return new SightlineError('IMAGE_UNREADABLE', 'not a picture that can be read', { cause: text.slice(0, 200) })
 }

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
-import { describeError, SightlineError } from '../errors/errors.ts'
+import { SightlineError } from '../errors/errors.ts'
 import { detectorOutputSchema } from './detector-output.ts'
 
 const triple = z.tuple([z.number(), z.number(), z.number()])
@@ -129,7 +129,7 @@ export async function sha256OfFile(path: string): Promise<string> {
   try {
     await pipeline(createReadStream(path), hash)
   } catch (cause) {
-    throw new SightlineError('MODEL_MISSING', `reading model weights ${path}: ${describeError(cause)}`, { cause })
+    throw new SightlineError('MODEL_MISSING', `reading model weights ${path}`, { cause })
   }
   return hash.digest('hex')
 }

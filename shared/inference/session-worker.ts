@@ -1,7 +1,7 @@
 /** A worker thread's entry: one network session, made once, with the task around it. The only file that knows onnxruntime. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from 'onnxruntime-node'
-import { describeError, SightlineError } from '../errors/errors.ts'
+import { SightlineError } from '../errors/errors.ts'
 import { toPortable } from '../errors/portable-error.ts'
 import { openOnProviders } from './execution-providers.ts'
 import { type GraphValue, graphProblem, outputNames } from './graph-check.ts'
@@ -51,7 +51,7 @@ async function openSession(options: WorkerSetup, providers: readonly string[]): 
     // Workers share the cores: a thread that spins while it waits takes time from another's run.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   }).catch((cause: unknown) => {
-    throw new SightlineError('MODEL_CORRUPT', `${options.modelPath} can't be opened: ${describeError(cause)}`, {
+    throw new SightlineError('MODEL_CORRUPT', `${options.modelPath} can't be opened`, {
       cause,
     })
   })

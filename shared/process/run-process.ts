@@ -66,6 +66,7 @@ export async function runProcess<Declared extends Settings>(declared: ProcessDec
   try {
     values = await readSettings(settings, { environment: process.env, readFile: readText })
   } catch (error) {
+    // Unlike a log line, what a person reads keeps its lines.
     const problem = error instanceof Error ? error.message : String(error)
     process.stderr.write(`${name}: ${problem}\nnode services/${name}/main.ts --help lists all settings\n`)
     process.exitCode = 2
@@ -80,7 +81,7 @@ export async function runProcess<Declared extends Settings>(declared: ProcessDec
     log.info({}, 'stopped')
     process.exit(0)
   } catch (error) {
-    log.error({ err: error }, `ended: ${describeError(error)}`)
+    log.error({ err: error }, 'ended')
     process.exit(error instanceof SightlineError && error.code === 'CONFIG_INVALID' ? 2 : 1)
   }
 }

@@ -3,7 +3,7 @@
  * line, Compose and the embedded mode are made from that declaration; all problems are told at once.
  */
 import type { z } from 'zod'
-import { SightlineError } from '../errors/errors.ts'
+import { describeError, SightlineError } from '../errors/errors.ts'
 
 export interface Setting<Schema extends z.ZodType = z.ZodType> {
   /** Takes the text; a schema with a default, or an optional one, makes the setting optional. */
@@ -168,8 +168,7 @@ async function textOf(
   try {
     return (await readFile(path)).trim()
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    problems.push({ message: `${variable}_FILE: ${reason}`, isOfFlag: false })
+    problems.push({ message: `${variable}_FILE: ${describeError(error)}`, isOfFlag: false })
     return undefined
   }
 }

@@ -4,6 +4,7 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node'
 import { positionText } from '../bus/position.ts'
+import { describeError } from '../errors/errors.ts'
 import type { Logger } from '../errors/logger.ts'
 import type { Span, Tracer } from '../stage/run-stage.ts'
 
@@ -53,7 +54,7 @@ export function openTracer(service: string, log: Pick<Logger, 'warn'>): OpenTrac
         abandon(error) {
           span.setStatus({
             code: SpanStatusCode.ERROR,
-            message: error instanceof Error ? error.message : String(error),
+            message: describeError(error),
           })
           span.end()
         },

@@ -231,5 +231,5 @@ async function processIsolating<In, Out>(
 /** Unexpected errors of one item keep their text: it is the only trace of the bug that the dead letter carries. */
 function itemError(error: unknown): SightlineError {
   if (error instanceof SightlineError) return error
-  return new SightlineError('INTERNAL', `unexpected: ${describeError(error)}`, { cause: error })
+  return new SightlineError('INTERNAL', 'unexpected', { cause: error })
 }

@@ -8,7 +8,7 @@
  * the two requests leaves none, and the next one begins with revision 0.
  */
 import { z } from 'zod'
-import { describeError, SightlineError } from '../../errors/errors.ts'
+import { SightlineError } from '../../errors/errors.ts'
 import type { GalleryEmbedder, OpenMode } from '../gallery.ts'
 import { type CollectionRequest, type QdrantConnection, statusOf } from './qdrant-connection.ts'
 import type { Quantization } from './qdrant-location.ts'
@@ -144,6 +144,6 @@ function collectionFor(
 const corrupt = ({ shown }: QdrantConnection, why: string, cause?: unknown): SightlineError =>
   new SightlineError(
     'GALLERY_CORRUPT',
-    `${shown} is no gallery: ${why}${cause === undefined ? '' : ` (${describeError(cause)})`}; choose another collection, or remove this one and build it again`,
+    `${shown} is no gallery: ${why}; choose another collection, or remove this one and build it again`,
     { cause },
   )

@@ -8,7 +8,7 @@ import {
 } from '@qdrant/js-client-rest'
 import { defaultRedelivery } from '../../bus/redelivery.ts'
 import { backoffMs } from '../../errors/backoff.ts'
-import { describeError, SightlineError } from '../../errors/errors.ts'
+import { SightlineError } from '../../errors/errors.ts'
 import type { QdrantLocation } from './qdrant-location.ts'
 
 export type Point = Schemas['PointStruct']
@@ -96,9 +96,8 @@ export class QdrantConnection {
   }
 
   #unavailable(cause: unknown): SightlineError {
-    const why = statusOf(cause) === undefined ? describeError(cause) : explain(cause)
-    return new SightlineError('GALLERY_UNAVAILABLE', `the gallery ${this.shown}: Qdrant does not answer (${why})`, {
-      cause,
+    return new SightlineError('GALLERY_UNAVAILABLE', `the gallery ${this.shown}: Qdrant does not answer`, {
+      cause: answerOf(cause),
       retryable: true,
     })
   }
@@ -108,15 +107,15 @@ export class QdrantConnection {
     if (status === undefined) return cause
     if (status === 401 || status === 403) {
       const what = this.#hasKey ? 'the API key' : 'a request without an API key'
-      const message = `the gallery ${this.shown}: Qdrant refuses ${what} (${status}): give the one of that Qdrant, as SIGHTLINE_QDRANT_API_KEY`
-      return new SightlineError('CONFIG_INVALID', message, { cause })
+      const message = `the gallery ${this.shown}: Qdrant refuses ${what} give the one of that Qdrant, as SIGHTLINE_QDRANT_API_KEY`
+      return new SightlineError('CONFIG_INVALID', message, { cause: answerOf(cause) })
     }
     if (status === 404) {
-      const message = `there is no gallery at ${this.shown} (${explain(cause)}): make one with 'sightline gallery build'`
-      return new SightlineError('GALLERY_MISSING', message, { cause })
+      const message = `there is no gallery at ${this.shown}: make one with 'sightline gallery build'`
+      return new SightlineError('GALLERY_MISSING', message, { cause: answerOf(cause) })
     }
-    return new SightlineError('INTERNAL', `the gallery ${this.shown}: Qdrant refuses a request (${explain(cause)})`, {
-      cause,
+    return new SightlineError('INTERNAL', `the gallery ${this.shown}: Qdrant refuses a request`, {
+      cause: answerOf(cause),
     })
   }
 }
@@ -136,12 +135,13 @@ function passes(error: unknown): boolean {
   return error instanceof TypeError && ['fetch failed', 'terminated'].includes(error.message)
 }
 
-/** Qdrant's own words, where it has some. */
-function explain(error: unknown): string {
+/** What Qdrant answered with: the status and its own words, where the client tells only a status's name. */
+function answerOf(error: unknown): unknown {
   const status = statusOf(error)
+  if (status === undefined) return error
   const data: unknown = error instanceof Error && 'data' in error ? error.data : undefined
   const said = (data as { status?: { error?: unknown } } | undefined)?.status?.error
-  return typeof said === 'string' ? `${status}: ${said}` : String(status)
+  return Object.assign(new Error(typeof said === 'string' ? `${status}: ${said}` : `status ${status}`), { status })
 }
 
 const closed = (): SightlineError =>

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
-import { describeError, SightlineError } from '../../errors/errors.ts'
+import { SightlineError } from '../../errors/errors.ts'
 import type { GalleryEmbedder, GalleryEntry, GalleryInfo, GallerySelection, OpenMode } from '../gallery.ts'
 
 /** 'sigh' in the file's header: tells a gallery from any other SQLite file. */
@@ -233,7 +233,7 @@ function prepareFolder(folder: string, mode: OpenMode): boolean {
 const corrupt = (folder: string, cause: unknown): SightlineError =>
   new SightlineError(
     'GALLERY_CORRUPT',
-    `the gallery ${folder} can't be read (${describeError(cause)}): restore it from a backup, or remove the folder and build it again`,
+    `the gallery ${folder} can't be read; restore it from a backup, or remove the folder and build it again`,
     { cause },
   )
 

@@ -1,5 +1,6 @@
 /** The worker thread of the embedded gallery: SQLite and the scan are synchronous, and here they block nobody. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { SightlineError } from '../../errors/errors.ts'
 import { type PortableError, toPortable } from '../../errors/portable-error.ts'
 import type { GalleryEmbedder, GalleryEntry, GallerySelection, OpenMode } from '../gallery.ts'
 import { GalleryIndex } from './gallery-index.ts'
@@ -39,7 +40,11 @@ const passing: ReadonlySet<unknown> = new Set([5, 6, 10, 13])
 function portable(error: unknown): PortableError {
   const isPassing = error instanceof Error && 'errcode' in error && passing.has(Number(error.errcode) & 0xff)
   if (!isPassing) return toPortable(error, 'GALLERY_CORRUPT')
-  return { code: 'GALLERY_UNAVAILABLE', message: `the gallery ${folder}: ${error.message}`, retryable: true }
+  const unavailable = new SightlineError('GALLERY_UNAVAILABLE', `the gallery ${folder} can't be used now`, {
+    cause: error,
+    retryable: true,
+  })
+  return toPortable(unavailable, unavailable.code)
 }
 
 const answer = (number: number, work: () => unknown): boolean => {

@@ -1,6 +1,6 @@
 /** The embedded gallery: SQLite on disk as the only truth, an exact scan in memory, both in a worker thread. Survives kill -9. */
 import { Worker } from 'node:worker_threads'
-import { describeError, SightlineError } from '../../errors/errors.ts'
+import { SightlineError } from '../../errors/errors.ts'
 import { fromPortable } from '../../errors/portable-error.ts'
 import type {
   Gallery,
@@ -52,7 +52,7 @@ class SqliteGallery implements Gallery {
       cause = error
     })
     worker.on('exit', () => {
-      const error = new SightlineError('GALLERY_UNAVAILABLE', `the gallery's worker is gone: ${describeError(cause)}`, {
+      const error = new SightlineError('GALLERY_UNAVAILABLE', "the gallery's worker is gone", {
         cause,
         retryable: true,
       })
