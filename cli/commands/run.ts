@@ -2,10 +2,12 @@
 
 import { subscribeAnswers } from '@sightline/pipeline/answers.ts'
 import { Books } from '@sightline/pipeline/books.ts'
-import { type CameraFolder, framesOf } from '@sightline/pipeline/camera-folder.ts'
+import { type CameraFolder, type FolderNotices, framesOf } from '@sightline/pipeline/camera-folder.ts'
+import { leftOutLine } from '@sightline/pipeline/pictures.ts'
 import { openPipeline, type Pipeline } from '@sightline/pipeline/pipeline.ts'
-import type { Answer } from '@sightline/shared/contracts/answer.ts'
+import type { Answer, Summary } from '@sightline/shared/contracts/answer.ts'
 import { encodeFrame } from '@sightline/shared/contracts/frame.ts'
+import { frameId } from '@sightline/shared/contracts/ids.ts'
 import { usageError } from '@sightline/shared/errors/errors.ts'
 import { tellExecution } from '@sightline/shared/inference/execution-providers.ts'
 import { deadLetterLine, eventLine, summaryLine } from '@sightline/views/terminal/live-view.ts'
@@ -44,34 +46,66 @@ Example: sightline run --gallery products.gallery --camera till-1=/var/ftp/till-
     await using pipeline = await openPipeline(settings, { log: logFor(terminal) })
     tellExecution(pipeline.networks, terminal.err)
     const print = flag(values, 'json') ? jsonLine : readableLine
-    const { summary } = await playCameras(pipeline, cameras, (answer) => terminal.out(print(answer)), terminal)
+    const { summary, lost } = await playCameras(pipeline, cameras, (answer) => terminal.out(print(answer)), terminal)
     terminal.out(flag(values, 'json') ? JSON.stringify({ type: 'summary', ...summary }) : summaryLine(summary))
-    return 0
+    return lost === 0 ? 0 : 1
   },
 }
 
-/** Plays the cameras side by side and returns when every published frame has ended. */
+/**
+ * Plays the cameras side by side and returns when every published frame has ended. A picture that can't be read is a dead
+ * letter; a folder that can't be read is told, and costs the other cameras nothing.
+ */
 export async function playCameras(
   pipeline: Pipeline,
   cameras: readonly CameraFolder[],
   onAnswer: (answer: Answer) => void,
-  { stop }: Pick<Terminal, 'stop'>,
-): Promise<Books> {
+  { stop, err }: Pick<Terminal, 'stop' | 'err'>,
+): Promise<{ readonly summary: Summary /** Folders that could not be read in the end. */; readonly lost: number }> {
   const books = new Books()
-  await using _answers = await subscribeAnswers(pipeline, 'run', (answer) => {
+  const end = (answer: Answer): void => {
     onAnswer(answer)
     books.ended(answer)
-  })
+  }
+  await using _answers = await subscribeAnswers(pipeline, 'run', end)
+  const lost = new Set<CameraFolder>()
   const play = async (camera: CameraFolder): Promise<void> => {
-    for await (const frame of framesOf(camera, stop)) {
+    for await (const frame of framesOf(camera, stop, noticesOf(camera, lost, err))) {
       await books.roomFor(framesAhead)
       books.published()
-      await pipeline.bus.publish([encodeFrame(pipeline.topics.frames, frame)])
+      if ('error' in frame) {
+        const { code, message } = frame.error
+        end({
+          kind: 'deadLetter',
+          frameId: frameId(frame.camera, '', frame.id),
+          stage: 'publish',
+          code,
+          reason: message,
+        })
+      } else await pipeline.bus.publish([encodeFrame(pipeline.topics.frames, frame)])
     }
   }
   await Promise.race([Promise.all(cameras.map(play)).then(() => books.closed()), pipeline.closed])
-  return books
+  return { summary: books.summary, lost: lost.size }
 }
+
+const noticesOf = (camera: CameraFolder, lost: Set<CameraFolder>, err: (line: string) => void): FolderNotices => ({
+  lost: ({ message }) => {
+    lost.add(camera)
+    err(`camera ${camera.camera}: ${message}${camera.follow ? '; waiting until it is back' : ''}`)
+  },
+  back: () => {
+    lost.delete(camera)
+    err(`camera ${camera.camera}: ${camera.folder} is back`)
+  },
+  found: (contents) => {
+    const line = leftOutLine(camera.folder, contents)
+    if (line !== null) err(`camera ${camera.camera}: ${line}`)
+    for (const folder of contents.closed) err(`camera ${camera.camera}: the folder ${folder} can't be read`)
+    if (contents.pictures.length === 0 && !camera.follow)
+      err(`camera ${camera.camera}: no pictures in ${camera.folder}`)
+  },
+})
 
 function camerasOf(values: Values): readonly CameraFolder[] {
   const fps = number(values, 'fps', { min: 0.001, max: 1000 })
