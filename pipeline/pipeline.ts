@@ -118,6 +118,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
       cropCodec: { format: 'ppm' },
       maxFrameAgeMs: () => options.maxFrameAgeMs ?? null,
       memory: new FrameMemory(scope.use(new MemoryState()), {
+        scope: 'embedded',
         dedupeMs,
         recentMs: 0,
         now: Date.now,

@@ -1,6 +1,7 @@
 /** The detector's process. */
 
 import { modelInfo } from '@sightline/shared/contracts/messages.ts'
+import { stateScope } from '@sightline/shared/contracts/state-keys.ts'
 import { deadLetterTopic } from '@sightline/shared/contracts/topics.ts'
 import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
 import { workersOf } from '@sightline/shared/inference/workers.ts'
@@ -18,7 +19,7 @@ await runService({
   settings: detectorSettings,
   topics: ({ frames, detections }) => [frames, detections, deadLetterTopic(frames)],
 
-  async start(values, { runtime, scope, health, metrics, log, group }) {
+  async start(values, { runtime, scope, health, metrics, log, group, bus, whenThere }) {
     const folder = values.models ?? bundledModels
     const model = await readDetector(folder)
     const detection: DetectionOptions = {
@@ -39,6 +40,11 @@ await runService({
       health.add({ name: 'redis', isRequired: false, check: async () => void (await state.get('health')) })
     }
     const memory = new FrameMemory(state, {
+      scope: stateScope({
+        cluster: await whenThere('Kafka', () => bus.clusterId()),
+        prefix: values.topicPrefix,
+        group: group('detector'),
+      }),
       dedupeMs: values.dedupeSeconds * 1000,
       recentMs: values.redisUrl === undefined ? 0 : values.recentFrameSeconds * 1000,
       now: runtime.now,
@@ -64,6 +70,10 @@ await runService({
         },
         memory,
         framesAtOnce: values.framesAtOnce,
+        onOddTime({ isFirst, ...told }) {
+          if (isFirst)
+            log.warn(told, 'a camera sends frames of a time that cannot be: that of their publishing is used')
+        },
       }),
     )
     metrics.watch('detector', subscription, runtime.now)

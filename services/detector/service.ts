@@ -12,7 +12,7 @@ export function startDetector(options: DetectorOptions): Promise<Subscription> {
   return startStage(options, {
     input: topics.frames,
     stage: detectStage(options),
-    decode: decodeFrame,
+    decode: (delivery) => decodeFrame(delivery, options.now()),
     encode: (message) => ({
       topic: topics.detections,
       key: message.frame.camera,

@@ -18,6 +18,7 @@ import { describeSettings, readSettings, type Settings, type SettingValues, unkn
 /** What a service starts on. Everything opened goes onto `scope`; it is closed in the reverse order. */
 export interface ServiceContext {
   readonly runtime: Omit<StageRuntime, 'group'>
+  readonly bus: KafkaBus
   readonly log: Logger
   readonly health: Health
   readonly metrics: Metrics
@@ -129,7 +130,7 @@ async function live<Declared extends Settings>(
   let running: { readonly closed: Promise<void> } | undefined
   try {
     await whenThere('Kafka', () => bus.assertTopics(needed))
-    running = await service.start(values, { runtime, log, health, metrics, scope, stop, group, whenThere })
+    running = await service.start(values, { runtime, bus, log, health, metrics, scope, stop, group, whenThere })
     health.phase = 'running'
     log.info({}, 'ready')
     await Promise.race([running.closed, aborted(stop)])
