@@ -51,7 +51,8 @@ export async function openPipeline(
   // In one process nothing has to fit a broker: the largest picture that is decoded passes.
   const maxMessageBytes = messageLimit(settings.maxFrameBytes + headerBytes)
   const bus = scope.use(new MemoryBus({ partitions, maxMessageBytes, retention: nothing }))
-  const ports: StagePorts = { bus, topics, group: (stage) => stage, log, report, now: Date.now }
+  const deployment = { cluster: 'embedded', prefix: '' }
+  const ports: StagePorts = { bus, topics, group: (stage) => stage, deployment, log, report, now: Date.now }
   // Subscribed last stage first, disposed first stage first: what a stage hands on still finds its reader.
   const matcher = scope.use(await openMatcher(settings, ports, 'read'))
   const embedder = scope.use(await openEmbedder(settings, ports))

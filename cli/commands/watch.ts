@@ -4,6 +4,7 @@ import type { Delivery } from '@sightline/shared/bus/bus.ts'
 import { KafkaBus } from '@sightline/shared/bus/kafka/kafka-bus.ts'
 import { positionText } from '@sightline/shared/bus/position.ts'
 import { deadLetterOf } from '@sightline/shared/contracts/answer.ts'
+import { isRedriveMark } from '@sightline/shared/contracts/dead-letter.ts'
 import { type RecognitionEvent, recognitionEventSchema } from '@sightline/shared/contracts/recognition-event.ts'
 import { deadLetterTopics } from '@sightline/shared/contracts/topology.ts'
 import { deadLetterLine, eventLine } from '@sightline/views/terminal/live-view.ts'
@@ -77,7 +78,7 @@ Example: sightline watch --camera shelf-1 --recognized`,
       })
       for (const topic of flag(values, 'dead-letters') ? deadLetterTopics(topics) : []) {
         const onLetter = (delivery: Delivery): void => {
-          if (delivery.value === null) return
+          if (isRedriveMark(delivery)) return
           const letter = deadLetterOf(delivery)
           const asJson = () => JSON.stringify({ type: 'deadLetter', ...letter, kind: undefined })
           show(delivery.key, () => (isJson ? asJson() : deadLetterLine(letter)))

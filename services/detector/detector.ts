@@ -2,6 +2,7 @@
 import { decodeFrame, frameIdOf } from '@sightline/shared/contracts/frame.ts'
 import { frameSubject } from '@sightline/shared/contracts/frame-subject.ts'
 import { modelInfo } from '@sightline/shared/contracts/messages.ts'
+import { stateScope } from '@sightline/shared/contracts/state-keys.ts'
 import { encodeDetections } from '@sightline/shared/contracts/wire.ts'
 import { defaultImageLimits } from '@sightline/shared/imaging/decode.ts'
 import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
@@ -49,6 +50,7 @@ export async function openDetector(settings: DetectorSettings, ports: StagePorts
       return seconds === undefined ? null : seconds * 1000
     },
     memory: new FrameMemory(state, {
+      scope: stateScope({ ...ports.deployment, group: ports.group(name) }),
       dedupeMs: settings.dedupeSeconds * 1000,
       recentMs: settings.redisUrl === undefined ? 0 : settings.recentFrameSeconds * 1000,
       now,
@@ -57,6 +59,9 @@ export async function openDetector(settings: DetectorSettings, ports: StagePorts
           ? log.info({}, 'Redis is back: frames published twice are found again')
           : log.warn({ err }, 'Redis is away: frames published twice are recognized twice until it is back'),
     }),
+    onOddTime({ isFirst, ...told }) {
+      if (isFirst) log.warn(told, 'a camera sends frames of a time that cannot be: that of their publishing is used')
+    },
     framesAtOnce: settings.framesAtOnce,
     now,
   })
@@ -65,7 +70,7 @@ export async function openDetector(settings: DetectorSettings, ports: StagePorts
       input: topics.frames,
       stage,
       subject: frameSubject(frameIdOf),
-      decode: decodeFrame,
+      decode: (delivery) => decodeFrame(delivery, now()),
       encode: (message) => ({
         topic: topics.detections,
         key: message.frame.camera,

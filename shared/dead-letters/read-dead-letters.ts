@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Delivery, Handler, Headers } from '../bus/bus.ts'
 import type { KafkaBus } from '../bus/kafka/kafka-bus.ts'
 import { positionText } from '../bus/position.ts'
-import { readLetterHeaders, redrivenHeader } from '../contracts/dead-letter.ts'
+import { isRedriveMark, readLetterHeaders, redrivenHeader } from '../contracts/dead-letter.ts'
 import { deadLetterTopic } from '../contracts/dead-letter-topics.ts'
 import { deadLetterTopics, type TopicName, type Topics } from '../contracts/topology.ts'
 import { SightlineError } from '../errors/errors.ts'
@@ -60,7 +60,7 @@ export async function readDeadLetters(
   for (const topic of letterTopics(topics, filter)) {
     await readToEnd(bus, topic, async (batch) => {
       for (const delivery of batch) {
-        if (isMark(delivery)) redriven.add(delivery.headers[redrivenHeader]!)
+        if (isRedriveMark(delivery)) redriven.add(delivery.headers[redrivenHeader]!)
         else letters.push(toLetter(delivery))
       }
       return []
@@ -103,8 +103,6 @@ export async function readToEnd(
   await bus.forgetGroup(group)
 }
 
-const isMark = ({ headers, value }: Delivery): boolean => value === null && headers[redrivenHeader] !== undefined
-
 function toLetter(delivery: Delivery): DeadLetter {
   const { topic, headers, key, value } = delivery
   const { frameId, stage, code, reason, position, time, leftOut, redrives } = readLetterHeaders(headers)
@@ -117,13 +115,19 @@ function toLetter(delivery: Delivery): DeadLetter {
     stage,
     code,
     reason,
-    time: time ?? new Date(delivery.timestamp).toISOString(),
+    time: time ?? timeText(delivery.timestamp),
     bytes: leftOut ?? value?.length ?? 0,
     isWhole: leftOut === null,
     redrives,
     isRedriven: false,
     headers,
   }
+}
+
+/** Of what came with a time that is none, the beginning of time. */
+function timeText(timestamp: number): string {
+  const date = new Date(timestamp)
+  return (Number.isNaN(date.getTime()) ? new Date(0) : date).toISOString()
 }
 
 const fits = (letter: DeadLetter, { code, stage, camera, since }: DeadLetterFilter): boolean =>

@@ -104,6 +104,7 @@ const markOf = (letter: Delivery): Publication => {
 /** Why a letter can't be published again; null where it can. */
 function refusal(letter: Delivery, message: Publication, { maxMessageBytes }: RedriveBus): string | null {
   const { leftOut, position } = readLetterHeaders(letter.headers)
+  if (leftOut === 0 || letter.unreadable !== undefined) return `its message could not be read; it lay at ${position}`
   if (leftOut !== null) {
     return `its message, ${(leftOut / 2 ** 20).toFixed(2)} MiB, was too large to be kept; it lay at ${position}`
   }

@@ -62,10 +62,12 @@ async function openPorts(
   health.add({ name: 'kafka', isRequired: true, check: () => bus.assertTopics(needed) })
   log.info({ brokers: values.kafkaBrokers, delivery: values.delivery }, 'connecting to Kafka')
   await whenThere('Kafka', () => bus.assertTopics(needed))
+  const cluster = await whenThere('Kafka', () => bus.clusterId())
   return {
     bus,
     topics,
     group: (stage) => `${values.topicPrefix}sightline-${stage}`,
+    deployment: { cluster, prefix: values.topicPrefix },
     log,
     report(report: BatchReport) {
       metrics.observe(report)

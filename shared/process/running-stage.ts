@@ -1,5 +1,6 @@
 /** A stage that runs, as whoever composed it holds it: how it ends, what it says of itself, what /readyz and metrics show. */
 import type { Bus, Subscription } from '../bus/bus.ts'
+import type { StateScope } from '../contracts/state-keys.ts'
 import type { Topics } from '../contracts/topology.ts'
 import { SightlineError } from '../errors/errors.ts'
 import type { Logger } from '../errors/logger.ts'
@@ -30,6 +31,8 @@ export interface StagePorts {
   readonly topics: Topics
   /** Consumer group of a stage. */
   readonly group: (stage: string) => string
+  /** Whose state this is, where several deployments share one. */
+  readonly deployment: Omit<StateScope, 'group'>
   readonly log: Logger
   readonly report: (report: BatchReport) => void
   readonly tracer?: Tracer | undefined

@@ -21,7 +21,7 @@ export interface Failure {
 /**
  * The letter of a message, for `<topic>.dlq`; `headers` are added to the message's own. Where that is larger than the
  * topic takes, because the message's own topic was given a higher limit or its names are very long, the message is left
- * out: a stage that could not get rid of it would stop at it for ever.
+ * out: a stage that could not get rid of it would stop at it for ever. So is one that could not be read off the log.
  */
 export function deadLetter(
   delivery: Delivery,
@@ -39,7 +39,8 @@ export function deadLetter(
   }
   const { key, value } = delivery
   const whole = { topic, key, value, headers: { ...delivery.headers, ...headers, ...letterHeaders(why) } }
-  if (messageBytes(whole) <= limitOf(topic)) return whole
+  const isLost = delivery.unreadable !== undefined && value === null
+  if (!isLost && messageBytes(whole) <= limitOf(topic)) return whole
   const names = Object.entries(headers).map(([name, text]) => [name, text.slice(0, maxNameLength)])
   return {
     topic,

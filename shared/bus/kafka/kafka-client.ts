@@ -1,57 +1,18 @@
-/** The only file that imports kafkajs: makes its clients with our compression, partitions, logging and patience. */
-import { createRequire } from 'node:module'
-import { promisify } from 'node:util'
-import { zstdCompress, zstdDecompress } from 'node:zlib'
-import type {
-  Admin,
-  CompressionTypes,
-  Consumer,
-  EachBatchPayload,
-  IHeaders,
-  Kafka,
-  KafkaConfig,
-  KafkaMessage,
-  LogEntry,
-  Message,
-  Producer,
-  SASLOptions,
-} from 'kafkajs'
+/** Makes kafkajs's clients with our partitions, logging and patience. */
 import { SightlineError } from '../../errors/errors.ts'
 import { type Logger, silentLogger } from '../../errors/logger.ts'
-import { type AbortedTransaction, type FetchedRecord, withoutAborted } from './kafka-aborted.ts'
 import type { Compression, KafkaConnection, KafkaTimes } from './kafka-options.ts'
+import { type Kafkajs, kafkajs } from './kafkajs.ts'
 
-/**
- * kafkajs 2.2.4 lets messages of aborted transactions through where several overlap: it starts at most one of them a
- * message, and in the order in which they ended. Its filter is replaced by ours before it is loaded.
- */
-const require = createRequire(import.meta.url)
-const filterFile = require.resolve('kafkajs/src/consumer/filterAbortedMessages.js')
-require(filterFile)
-type FilterArguments = { messages: readonly FetchedRecord[]; abortedTransactions: readonly AbortedTransaction[] | null }
-require.cache[filterFile]!.exports = ({ messages, abortedTransactions }: FilterArguments) =>
-  withoutAborted(messages, abortedTransactions)
-const kafkajs: typeof import('kafkajs') = require('kafkajs')
+export type KafkaAdmin = Kafkajs.Admin
+export type KafkaConsumer = Kafkajs.Consumer
+export type KafkaProducer = Kafkajs.Producer
+export type FetchedBatch = Kafkajs.EachBatchPayload
+export type FetchedMessage = Kafkajs.KafkaMessage
+export type OutgoingMessage = Kafkajs.Message
 
-export type KafkaAdmin = Admin
-export type KafkaConsumer = Consumer
-export type KafkaProducer = Producer
-export type KafkaTransaction = Awaited<ReturnType<Producer['transaction']>>
-export type FetchedBatch = EachBatchPayload
-export type FetchedMessage = KafkaMessage
-export type OutgoingMessage = Message
-export type MessageHeaders = IHeaders
-
-/** kafkajs has no zstd of its own; decompression is needed by every consumer. */
-const zstd = kafkajs.CompressionTypes.ZSTD
-const [compress, decompress] = [promisify(zstdCompress), promisify(zstdDecompress)]
-kafkajs.CompressionCodecs[zstd] = () => ({
-  compress: async (encoder: { buffer: Buffer }) => compress(encoder.buffer),
-  decompress: async (bytes: Buffer) => decompress(bytes),
-})
-
-export const compressionType = (compression: Compression): CompressionTypes =>
-  compression === 'zstd' ? zstd : kafkajs.CompressionTypes.None
+export const compressionType = (compression: Compression): Kafkajs.CompressionTypes =>
+  compression === 'zstd' ? kafkajs.CompressionTypes.ZSTD : kafkajs.CompressionTypes.None
 
 export const topicResource = kafkajs.ConfigResourceTypes.TOPIC
 
@@ -123,7 +84,7 @@ export class KafkaClients {
     return this.#kafka(quickRetry).producer(options)
   }
 
-  #kafka(retry: NonNullable<KafkaConfig['retry']>): Kafka {
+  #kafka(retry: NonNullable<Kafkajs.KafkaConfig['retry']>): Kafkajs.Kafka {
     const { brokers, clientId = 'sightline', tls, sasl, logger = silentLogger } = this.#connection
     return new kafkajs.Kafka({
       brokers: [...brokers],
@@ -134,7 +95,7 @@ export class KafkaClients {
       logLevel: kafkajs.logLevel.WARN,
       logCreator: () => (entry) => forwardLog(logger, entry),
       ...(tls === undefined ? {} : { ssl: { ...tls } }),
-      ...(sasl === undefined ? {} : { sasl: sasl as SASLOptions }),
+      ...(sasl === undefined ? {} : { sasl: sasl as Kafkajs.SASLOptions }),
     })
   }
 }
@@ -148,7 +109,7 @@ const quickRetry = { ...timing, maxRetryTime: 100, retries: 25 }
 /** Outlasts a broker's restart many times over; `silenceTimeoutMs` ends it. */
 const steadyRetry = { ...timing, initialRetryTime: 50, maxRetryTime: 500, retries: 1000 }
 
-type PartitionerArgs = { readonly message: Message }
+type PartitionerArgs = { readonly message: OutgoingMessage }
 /** Partitions are chosen by us before sending: kafkajs may repeat a send, and must then choose the same. */
 const choosePartition = ({ message }: PartitionerArgs): number => message.partition!
 
@@ -163,7 +124,7 @@ const producerOptions = {
  * kafkajs logs as errors what it tries again or throws, and what it throws we report. Only the end and the restart of a
  * consumer are news: nobody is there to catch them.
  */
-function forwardLog(logger: Logger, { level, namespace, log }: LogEntry): void {
+function forwardLog(logger: Logger, { level, namespace, log }: Kafkajs.LogEntry): void {
   const { message, timestamp: _, logger: __, stack: ___, ...fields } = log
   const isNews = level === kafkajs.logLevel.ERROR && namespace === 'Consumer'
   const write = isNews ? logger.warn : logger.debug
