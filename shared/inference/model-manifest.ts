@@ -10,42 +10,51 @@ import { detectorOutputSchema } from './detector-output.ts'
 
 const triple = z.tuple([z.number(), z.number(), z.number()])
 
-/** How pixels become the model's input tensor: resized without keeping the aspect ratio, then `(x · scale - mean) / std`. */
-export const inputContractSchema = z.object({
-  name: z.string(),
-  width: z.int().positive(),
-  height: z.int().positive(),
-  layout: z.enum(['NCHW', 'NHWC']),
-  colorOrder: z.enum(['RGB', 'BGR']),
-  interpolation: z.enum(['linear', 'cubic']),
-  scale: z.number(),
-  mean: triple,
-  std: triple,
-  /** 1 where the graph takes one picture a run; any number where not given. */
-  maxBatch: z.literal(1).optional(),
-})
+export const inputContractSchema = z
+  .object({
+    name: z.string(),
+    width: z.int().positive(),
+    height: z.int().positive(),
+    layout: z.enum(['NCHW', 'NHWC']),
+    colorOrder: z.enum(['RGB', 'BGR']).describe('Also that of mean and std'),
+    interpolation: z.enum(['linear', 'cubic']),
+    scale: z.number(),
+    mean: triple,
+    std: triple,
+    maxBatch: z.literal(1).optional().describe('1 where the graph takes one picture a run; any number where not given'),
+  })
+  .meta({
+    id: 'InputContract',
+    description:
+      "How pixels become the model's input tensor: resized without keeping the aspect ratio, then (x scale - mean) / std",
+  })
 
-/** Names the model's folder too. */
-export const modelNameSchema = z.string().regex(/^[a-z0-9][a-z0-9._-]*$/)
+/** Names the model's folder too. In other languages `$` also stands before a line's end, which `(?!\n)` refuses. */
+export const modelNameSchema = z.string().regex(/^[a-z0-9][a-z0-9._-]*$(?!\n)/)
 
 const common = {
   schema: z.literal(1),
   name: modelNameSchema,
-  file: z.string(),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  file: z.string().describe('The ONNX file beside the manifest'),
+  sha256: z.string().regex(/^[0-9a-f]{64}$(?!\n)/),
   bytes: z.int().positive(),
   input: inputContractSchema,
   licence: z.string(),
-  provenance: z.looseObject({}),
-  metrics: z.record(z.string(), z.looseObject({ value: z.number() })).optional(),
+  provenance: z.looseObject({}).describe('Where the weights came from, for people'),
+  metrics: z
+    .record(z.string(), z.looseObject({ value: z.number() }))
+    .optional()
+    .describe('What was measured, by name'),
 }
 
 export const detectorDefaultsSchema = z.object({
   scoreThreshold: z.number().min(0).max(1),
   maxBoxes: z.int().positive(),
   nmsIou: z.number().min(0).max(1),
-  /** Best candidates that are looked at: of a level of PicoDet, of the whole picture in other networks. */
-  topPerLevel: z.int().positive(),
+  topPerLevel: z
+    .int()
+    .positive()
+    .describe('Best candidates that are looked at: of a level of PicoDet, of the whole picture in other networks'),
 })
 
 export const detectorManifestSchema = z.object({
@@ -53,11 +62,12 @@ export const detectorManifestSchema = z.object({
   task: z.literal('detector'),
   output: detectorOutputSchema,
   defaults: detectorDefaultsSchema,
-  /** Few numbers about the network's answer; a PicoDet's are the mean score of each level. */
-  canary: z.union([
-    z.object({ meanSigmoid: z.array(z.number()).min(1), tolerance: z.number().positive() }),
-    z.object({ statistics: z.array(z.number()).min(1), tolerance: z.number().positive() }),
-  ]),
+  canary: z
+    .union([
+      z.object({ meanSigmoid: z.array(z.number()).min(1), tolerance: z.number().positive() }),
+      z.object({ statistics: z.array(z.number()).min(1), tolerance: z.number().positive() }),
+    ])
+    .describe("Few numbers about the answer to the canary pattern; a PicoDet's are the mean score of each level"),
 })
 
 export const embeddingOutputSchema = z.object({
@@ -79,7 +89,12 @@ export const embedderManifestSchema = z.object({
   canary: z.object({ embedding: z.array(z.number()), minCosine: z.number().max(1) }),
 })
 
-export const modelManifestSchema = z.discriminatedUnion('task', [detectorManifestSchema, embedderManifestSchema])
+export const modelManifestSchema = z
+  .discriminatedUnion('task', [detectorManifestSchema, embedderManifestSchema])
+  .describe("A model folder's manifest.json")
+
+/** The published JSON Schema (draft 2020-12) of what is accepted: the Python that writes manifests is held to it. */
+export const modelManifestJsonSchema = (): unknown => z.toJSONSchema(modelManifestSchema, { io: 'input' })
 
 export type InputContract = z.infer<typeof inputContractSchema>
 export type DetectorManifest = z.infer<typeof detectorManifestSchema>

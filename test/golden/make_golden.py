@@ -1,10 +1,11 @@
-"""Makes the golden files that the imaging and detector tests compare with, by numpy and OpenCV alone.
+"""Makes the golden files that both languages' tests compare with, by numpy and OpenCV alone; manifests.json is written by hand.
 
 Run: pip install numpy==2.4.6 opencv-python-headless==5.0.0.93 && python test/golden/make_golden.py
 Inputs come from a generator that the tests repeat, so only answers are stored. Written from the definitions (OpenCV's
-resize itself, PP-PicoDet's decoding, greedy NMS), not from the TypeScript.
+resize itself, PP-PicoDet's decoding, greedy NMS, the ranking of a gallery), not from the TypeScript or python/base.
 """
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -96,6 +97,91 @@ def tensor() -> list[float]:
     return [round(float(v), 6) for v in planes.transpose(2, 0, 1).ravel()]
 
 
+def inputs() -> list[dict[str, object]]:
+    """The same picture as networks of other contracts take it."""
+    pixels = noise(12, 3).reshape(2, 2, 3).astype(np.float64)
+    cases = []
+    for layout, order, scale, mean, std in [("NHWC", "RGB", 1 / 127.5, [1.0] * 3, [1.0] * 3), ("NCHW", "BGR", 1.0, [103.5, 116.25, 123.75], [57.5, 57, 58.5])]:
+        told = {"layout": layout, "colorOrder": order, "scale": scale, "mean": mean, "std": std}
+        ordered = pixels if order == "RGB" else pixels[..., ::-1]
+        values = (ordered * scale - mean) / std
+        cases.append({**told, "values": [round(float(v), 6) for v in (values.transpose(2, 0, 1) if layout == "NCHW" else values).ravel()]})
+    return cases
+
+
+def canary() -> dict[str, dict[str, str]]:
+    """The canary pattern: the bytes of a small one in hexadecimal, the sha256 of large ones."""
+
+    def pattern(width: int, height: int) -> bytes:
+        return bytes((x * (c + 1) + y * (3 - c) + 64 * ((x // 32 ^ y // 32) % 4)) % 256 for y in range(height) for x in range(width) for c in range(3))
+
+    large = {f"{w}x{h}": hashlib.sha256(pattern(w, h)).hexdigest() for w, h in [(224, 224), (640, 640), (640, 384)]}
+    return {"hex": {f"{w}x{h}": pattern(w, h).hex() for w, h in [(3, 2), (40, 35)]}, "sha256": large}
+
+
+# Unit vectors whose parts are short in decimals.
+EAST, NORTH, WEST = [1, 0], [0, 1], [-1, 0]
+NEAR_EAST, EAST_NORTH, NORTH_EAST, NEAR_NORTH, NORTH_WEST = [0.96, 0.28], [0.8, 0.6], [0.6, 0.8], [0.28, 0.96], [-0.6, 0.8]
+
+
+def retrieval() -> dict[str, list[dict[str, object]]]:
+    """Galleries with queries, each [label, vector], and the figures that a ranking picture by picture gives.
+
+    `asked` are queries of a gallery: `answerable` are the figures where queries without any right picture do not count.
+    `among` are pictures asked of each other, none of itself.
+    """
+    spread = [["a", EAST], ["b", NEAR_EAST], ["a", EAST_NORTH], ["c", NORTH_EAST], ["d", NEAR_NORTH], ["e", NORTH], ["f", NORTH_WEST]]
+    # Nineteen pictures of one look: gallery order alone ranks them.
+    look = [round(float(v), 4) for v in np.float64([1, -2, 3, -4, 5, -6, 7, -8, 9]) / np.sqrt(285)]
+    alike = [[f"one {index}", look] for index in range(19)]
+    asked = [
+        ("first, among five, and several right pictures", [["a", EAST], ["e", EAST], ["b", NEAR_EAST], ["f", EAST]], spread),
+        ("the fifth place counts among five, the sixth does not", [["d", EAST], ["e", EAST]], spread),
+        ("of equals the earlier picture comes first", [["a", EAST], ["b", EAST]], [["c", WEST], ["a", EAST], ["b", EAST]]),
+        ("many equals keep the gallery's order", [["one 0", look], ["one 5", look], ["one 18", look]], alike),
+        ("a label that the gallery lacks is missed", [["a", EAST], ["x", EAST]], spread),
+        ("only such labels", [["x", EAST], ["y", NORTH]], spread),
+        ("fewer pictures than five", [["a", NORTH], ["b", EAST]], [["a", EAST], ["b", NORTH]]),
+        ("all pictures are right", [["a", WEST]], [["a", EAST], ["a", NORTH]]),
+        ("labels are compared whole, with their spaces and letters", [["Oat", EAST], ["oat ", EAST]], [["oat", EAST], ["Oat", NORTH]]),
+        ("no queries", [], spread),
+        ("no gallery", [["a", EAST]], []),
+    ]
+    among = [
+        ("each finds its like", [["a", EAST], ["b", NORTH], ["a", NEAR_EAST], ["b", NEAR_NORTH]]),
+        ("one alone of its label", [["a", EAST], ["b", NORTH], ["a", NEAR_NORTH]]),
+        ("equals", [["a", EAST], ["b", EAST], ["a", EAST]]),
+    ]
+    return {
+        "asked": [
+            {"name": name, "queries": queries, "gallery": gallery, "figures": figures(queries, gallery), "answerable": figures(queries, gallery, True)}
+            for name, queries, gallery in asked
+        ],
+        "among": [{"name": name, "pictures": pictures, "figures": figures(pictures, None)} for name, pictures in among],
+    }
+
+
+def figures(queries: list, gallery: "list | None", answerable: bool = False) -> dict[str, float]:
+    """Counted one by one; `gallery` None: the queries themselves, without the one that asks."""
+    first, five, precisions = [], [], []
+    for number, (label, vector) in enumerate(queries):
+        known = gallery if gallery is not None else queries[:number] + queries[number + 1 :]
+        # Python's sort keeps the order of equals.
+        ranked = sorted(known, key=lambda entry: -sum(a * b for a, b in zip(vector, entry[1], strict=True)))
+        ranks = [rank for rank, entry in enumerate(ranked, 1) if entry[0] == label]
+        if answerable and not ranks:
+            continue
+        first.append(1 in ranks)
+        five.append(any(rank <= 5 for rank in ranks))
+        precisions.append(sum(found / rank for found, rank in enumerate(ranks, 1)) / max(len(ranks), 1))
+    mean = lambda values: round(sum(values) / max(len(values), 1), 9)  # noqa: E731
+    return {"recall@1": mean(first), "recall@5": mean(five), "mAP": mean(precisions), "queries": len(first)}
+
+
+GOLDEN = {
+    "resize": resizes, "average": averages, "picodet": picodet, "tensor": tensor, "input": inputs, "canary": canary, "retrieval": retrieval,
+}
+
 if __name__ == "__main__":
-    for name, value in [("resize", resizes()), ("average", averages()), ("picodet", picodet()), ("tensor", tensor())]:
-        (HERE / f"{name}.json").write_text(json.dumps(value, indent=1) + "\n")
+    for name, made in GOLDEN.items():
+        (HERE / f"{name}.json").write_text(json.dumps(made(), indent=1) + "\n")
