@@ -34,7 +34,13 @@ async function exported(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const kinds = ['done', 'skipped', 'failed', 'dropped'] as const
   metrics.observe({ stage: 'matcher', seconds: 1, ends: kinds.map((kind) => ({ ...end, kind })) })
   metrics.observeNetworkBatch('embedder', 4)
-  const subscription = { oldest: () => 0, lag: () => Promise.resolve(0), closed: new Promise<void>(() => undefined) }
+  const subscription = {
+    oldest: () => 0,
+    lost: () => 0,
+    troubles: () => [],
+    lag: () => Promise.resolve(0),
+    closed: new Promise<void>(() => undefined),
+  }
   metrics.watch('matcher', { ...subscription, [Symbol.asyncDispose]: () => Promise.resolve() }, Date.now)
   const found = new Map<string, Set<string>>([['up', new Set()]])
   for (const [, name = '', labels = ''] of (await metrics.text()).matchAll(/^([a-z0-9_]+)(?:\{(.*)\})? /gm)) {

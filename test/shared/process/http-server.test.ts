@@ -118,6 +118,8 @@ describe('/metrics', () => {
     const subscription = {
       closed: Promise.resolve(),
       oldest: () => 1_000,
+      lost: () => 0,
+      troubles: () => [],
       lag: () => Promise.resolve(7),
       [Symbol.asyncDispose]: fine,
     }
@@ -134,6 +136,8 @@ describe('/metrics', () => {
     const subscription = {
       closed: Promise.resolve(),
       oldest: () => null,
+      lost: () => 0,
+      troubles: () => [],
       lag: () => Promise.reject(new Error('no broker')),
       [Symbol.asyncDispose]: fine,
     }
