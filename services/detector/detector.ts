@@ -9,6 +9,7 @@ import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inf
 import { workersOf } from '@sightline/shared/inference/workers.ts'
 import type { Check } from '@sightline/shared/process/health.ts'
 import {
+  inputCheck,
   networkChecks,
   type RunningStage,
   runtimeOf,
@@ -85,7 +86,7 @@ export async function openDetector(settings: DetectorSettings, ports: StagePorts
     name,
     subscription,
     network: session,
-    checks: [...networkChecks(session), ...(settings.redisUrl === undefined ? [] : [redis])],
+    checks: [inputCheck(subscription), ...networkChecks(session), ...(settings.redisUrl === undefined ? [] : [redis])],
     closed: Promise.all([subscription.closed, session.closed]).then(() => undefined),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

@@ -5,6 +5,7 @@ import { decodeDetections, encodeEmbeddings } from '@sightline/shared/contracts/
 import { bundledModels, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
 import { workersOf } from '@sightline/shared/inference/workers.ts'
 import {
+  inputCheck,
   networkChecks,
   type RunningStage,
   runtimeOf,
@@ -43,7 +44,7 @@ export async function openEmbedder(settings: EmbedderSettings, ports: StagePorts
     name,
     subscription,
     network: session,
-    checks: networkChecks(session),
+    checks: [inputCheck(subscription), ...networkChecks(session)],
     closed: Promise.all([subscription.closed, session.closed]).then(() => undefined),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

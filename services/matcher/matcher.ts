@@ -6,7 +6,7 @@ import { galleryEmbedder, type OpenMode } from '@sightline/shared/gallery/galler
 import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
 import { plainKeyWarning } from '@sightline/shared/gallery/qdrant/qdrant-location.ts'
 import { bundledModels, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
-import { type RunningStage, runtimeOf, type StagePorts } from '@sightline/shared/process/running-stage.ts'
+import { inputCheck, type RunningStage, runtimeOf, type StagePorts } from '@sightline/shared/process/running-stage.ts'
 import { startStage } from '@sightline/shared/stage/run-stage.ts'
 import { matchStage } from './match.ts'
 import type { MatcherSettings } from './settings.ts'
@@ -62,7 +62,10 @@ export async function openMatcher(
     name,
     subscription,
     network: null,
-    checks: [{ name: 'gallery', isRequired: true, check: async () => void (await gallery.info()) }],
+    checks: [
+      inputCheck(subscription),
+      { name: 'gallery', isRequired: true, check: async () => void (await gallery.info()) },
+    ],
     closed: subscription.closed,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

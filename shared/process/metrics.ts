@@ -80,6 +80,7 @@ export class Metrics {
     now: () => number,
   ): void {
     this.#watchSubscription(name, subscription, now)
+    this.#watchLost(name, subscription)
     if (network !== null) this.#watchExecution(name, network)
   }
 
@@ -121,6 +122,22 @@ export class Metrics {
         subscription.lag().then(resolve, () => resolve(Number.NaN))
         this.set({ stage }, await promise)
         clearTimeout(timer)
+      },
+    })
+  }
+
+  /** Messages that the log let go of before they were read. */
+  #watchLost(stage: string, subscription: Pick<Subscription, 'lost'>): void {
+    let told = 0
+    new Counter({
+      name: 'sightline_messages_lost_total',
+      help: 'Deleted by the retention of the topic before they were read',
+      labelNames: ['stage'],
+      registers: [this.#registry],
+      collect() {
+        const lost = subscription.lost()
+        this.inc({ stage }, Math.max(lost - told, 0))
+        told = lost
       },
     })
   }

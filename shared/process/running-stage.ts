@@ -53,6 +53,16 @@ export const runtimeOf = (stage: string, ports: StagePorts, maxBatch: number): S
   now: ports.now,
 })
 
+/** Shows what the bus has to say of a stage's input: a topic that is gone, an open transaction that holds it, lost messages. */
+export const inputCheck = (subscription: Pick<Subscription, 'troubles'>): Check => ({
+  name: 'input',
+  isRequired: false,
+  async check() {
+    const troubles = subscription.troubles()
+    if (troubles.length > 0) throw new SightlineError('BUS_UNAVAILABLE', troubles.join('; '))
+  },
+})
+
 /** What a network adds to its stage's checks: that it lives, and that it runs where it was asked to. */
 export const networkChecks = (network: RunningNetwork): readonly Check[] => [
   {

@@ -35,8 +35,14 @@ async function exported(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const kinds = ['done', 'skipped', 'failed', 'dropped'] as const
   metrics.observe({ stage: 'matcher', subject: 'frame', seconds: 1, ends: kinds.map((kind) => ({ ...end, kind })) })
   metrics.observeNetworkBatch('embedder', 4)
-  const closed = new Promise<void>(() => undefined)
-  const subscription = { oldest: () => 0, lag: async () => 0, closed, [Symbol.asyncDispose]: async () => undefined }
+  const subscription = {
+    oldest: () => 0,
+    lost: () => 0,
+    troubles: () => [],
+    lag: async () => 0,
+    closed: new Promise<void>(() => undefined),
+    [Symbol.asyncDispose]: async () => undefined,
+  }
   metrics.watch({ name: 'matcher', subscription, network: null }, Date.now)
   const found = new Map<string, Set<string>>([['up', new Set()]])
   for (const [, name = '', labels = ''] of (await metrics.text()).matchAll(/^([a-z0-9_]+)(?:\{(.*)\})? /gm)) {

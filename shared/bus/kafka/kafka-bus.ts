@@ -7,6 +7,7 @@ import { defaultRedelivery, type RedeliveryOptions } from '../redelivery.ts'
 import { type KafkaAdmin, KafkaClients } from './kafka-client.ts'
 import { OffsetCommitter, TransactionalCommitter } from './kafka-committer.ts'
 import { isNoSuchGroup, kafkaError } from './kafka-errors.ts'
+import { KafkaInspector } from './kafka-inspector.ts'
 import { type Compression, defaultKafkaTimes, type KafkaConnection, type KafkaTimes } from './kafka-options.ts'
 import { KafkaPublisher } from './kafka-publisher.ts'
 import { KafkaRouter } from './kafka-router.ts'
@@ -34,6 +35,7 @@ export class KafkaBus implements Bus {
   readonly #logger: Logger
   readonly #times: KafkaTimes
   readonly #clients: KafkaClients
+  readonly #inspector: KafkaInspector
   readonly #router: KafkaRouter
   readonly #publisher: KafkaPublisher
   readonly #compression: (topic: string) => Compression
@@ -50,6 +52,7 @@ export class KafkaBus implements Bus {
     this.#times = { ...defaultKafkaTimes, ...options.times }
     this.#compression = options.compression ?? (() => 'none')
     this.#clients = new KafkaClients(options, this.#times)
+    this.#inspector = new KafkaInspector(this.#clients)
     this.#router = new KafkaRouter(this.#getLookup, this.maxMessageBytes)
     this.#publisher = new KafkaPublisher(this.#clients, this.#router, this.#compression, this.#times.publishTimeoutMs)
   }
@@ -65,6 +68,7 @@ export class KafkaBus implements Bus {
     const subscription = new KafkaSubscription(options, handler, {
       clients: this.#clients,
       admin: this.#getAdmin,
+      inspector: this.#inspector,
       times: this.#times,
       redelivery: { ...defaultRedelivery, ...this.#options.redelivery },
       logger: this.#logger,
@@ -142,6 +146,7 @@ export class KafkaBus implements Bus {
   async #close(): Promise<void> {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()))
     await this.#publisher[Symbol.asyncDispose]()
+    await this.#inspector[Symbol.asyncDispose]()
     await Promise.all([this.#admin, this.#lookup].map(async (admin) => (await admin)?.disconnect()))
   }
 

@@ -34,6 +34,13 @@ export const isElecting = (error: unknown): boolean => has(error, ['NOT_LEADER_F
 
 export const isMissingTopic = (error: unknown): boolean => has(error, ['UNKNOWN_TOPIC_OR_PARTITION'])
 
+/** An answer of a broker: the connection to it is well. */
+export const isProtocolError = (error: unknown): boolean => has(error, ['KafkaJSProtocolError'])
+
+/** A message, or some together, that the broker or we ourselves refuse for their size. */
+export const isTooLarge = (error: unknown): boolean =>
+  has(error, ['BUS_MESSAGE_TOO_LARGE', 'MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'])
+
 /** Of a request to delete one group: it is not there, or somebody is still in it. */
 export function isNoSuchGroup(error: unknown): boolean {
   const { groups } = error as { groups?: readonly { error?: unknown }[] }

@@ -2,12 +2,9 @@
 import type { MessageLimit, Publication } from '../bus.ts'
 import { assertMessageSize } from '../message-size.ts'
 import { partitioner } from '../partitioner.ts'
-import type { KafkaAdmin } from './kafka-client.ts'
+import { type KafkaAdmin, metadataMaxAgeMs } from './kafka-client.ts'
 import { type PartitionSend, toSends } from './kafka-messages.ts'
 import { findTopic, topicsMissing } from './kafka-topics.ts'
-
-/** As other Kafka clients have it: after this time, partitions added to a topic are used. */
-const metadataMaxAgeMs = 5 * 60_000
 
 interface KnownTopic {
   readonly partitions: number

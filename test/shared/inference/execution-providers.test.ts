@@ -136,6 +136,8 @@ describe('the runtime of this machine', () => {
   const idle = {
     oldest: () => null,
     lag: async () => 0,
+    lost: () => 0,
+    troubles: () => [],
     closed: Promise.resolve(),
     [Symbol.asyncDispose]: async () => undefined,
   }

@@ -121,12 +121,16 @@ describe('/metrics', () => {
       closed: Promise.resolve(),
       oldest: () => 1_000,
       lag: () => Promise.resolve(7),
+      lost: () => 3,
+      troubles: () => [],
       [Symbol.asyncDispose]: fine,
     }
     metrics.watch({ name: 'detector', subscription, network: null }, () => 13_500)
     const { text } = await get('/metrics')
     expect(text).toContain('sightline_oldest_unprocessed_seconds{stage="detector"} 12.5')
     expect(text).toContain('sightline_lag_messages{stage="detector"} 7')
+    expect(text).toContain('sightline_messages_lost_total{stage="detector"} 3')
+    expect((await get('/metrics')).text).toContain('sightline_messages_lost_total{stage="detector"} 3')
     expect(text).toContain('sightline_dependency_up{dependency="kafka"} 1')
     expect(text).toContain('sightline_dependency_up{dependency="redis"} 0')
   })
@@ -137,6 +141,8 @@ describe('/metrics', () => {
       closed: Promise.resolve(),
       oldest: () => null,
       lag: () => Promise.reject(new Error('no broker')),
+      lost: () => 0,
+      troubles: () => [],
       [Symbol.asyncDispose]: fine,
     }
     metrics.watch({ name: 'detector', subscription, network: null }, Date.now)
