@@ -6,7 +6,7 @@ import { flagName, type SettingGroup, variableName } from './settings.ts'
 export function describeVariables({ settings }: SettingGroup): string {
   const rows = Object.entries(settings).map(([name, { schema, help }]) => ({
     variable: variableName(name),
-    help: `${help}${bracketed(defaultOf(schema))}`,
+    help: `${help}${bracketed(describeDefault(schema))}`,
   }))
   const width = Math.max(...rows.map(({ variable }) => variable.length))
   const lines = rows.map(({ variable, help }) => `  ${variable.padEnd(width)}  ${help}`)
@@ -24,7 +24,7 @@ export function describeFlags({ settings }: SettingGroup): string {
     .flatMap(([name, { schema, help, flag }]) => {
       if (flag === undefined) return []
       const left = `  --${flagName(name, flag)}${flag.value === undefined ? '' : ` ${flag.value}`}`
-      const found = flag.value === undefined ? '' : defaultOf(schema)
+      const found = flag.value === undefined ? '' : describeDefault(schema)
       const notes = [
         ...(flag.join === undefined ? [] : ['may be repeated']),
         ...(found === '' ? [] : [`default: ${found}`]),
@@ -49,8 +49,8 @@ function wrapped(left: string, text: string): readonly string[] {
 
 const bracketed = (text: string): string => (text === '' ? '' : ` [${text}]`)
 
-/** As it would be written; empty where there is none worth a word. */
-function defaultOf(schema: z.ZodType): string {
+/** A default as it would be written; empty where there is none worth a word. */
+export function describeDefault(schema: z.ZodType): string {
   const { data } = schema.safeParse(undefined)
   if (data === undefined || data === '' || (typeof data === 'object' && !Array.isArray(data))) return ''
   return Array.isArray(data) ? data.join(',') : String(data)

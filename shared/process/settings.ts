@@ -94,7 +94,7 @@ export const flagName = (setting: string, flag: Flag): string =>
   flag.name ?? setting.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
 /**
- * Reads and checks all settings: of each the flag, else SIGHTLINE_NAME, else the file that SIGHTLINE_NAME_FILE names, else
+ * Reads and checks all settings: of each the flag, else the file that SIGHTLINE_NAME_FILE names, else SIGHTLINE_NAME, else
  * its default. An empty variable is as good as none: compose files write `${NAME:-}`.
  *
  * @throws USAGE where a flag is wrong or missing, CONFIG_INVALID where a variable is, naming each with the reason; never
@@ -161,10 +161,9 @@ async function textOf(
   const given = flag === undefined ? undefined : flags?.[name]
   if (given !== undefined) return given
   const variable = variableName(name)
-  const [text, path] = [environment[variable]?.trim() ?? '', environment[`${variable}_FILE`] ?? '']
-  if (path === '') return text === '' ? undefined : text
-  const isTwice = text !== ''
-  if (isTwice) problems.push({ message: `${variable} and ${variable}_FILE: give one of them`, isOfFlag: false })
+  // The file goes first: a variable may have a default that whoever gives a file can't take away, as in Compose.
+  const path = environment[`${variable}_FILE`] ?? ''
+  if (path === '') return environment[variable]?.trim() || undefined
   try {
     return (await readFile(path)).trim()
   } catch (error) {

@@ -19,7 +19,7 @@ export const deliverySettings = settingGroup({
   },
   sessionTimeoutSeconds: {
     schema: take.number(1, 300).default(6),
-    help: 'after so long without a sign of life another instance takes over; restart a killed one no sooner',
+    help: "after so long without a sign of life another instance takes over; restart a killed one no sooner; no less than the broker's group.min.session.timeout.ms",
   },
 })
 

@@ -87,11 +87,10 @@ describe('settings', () => {
     )
   })
 
-  test('can all come from a file, but not from both', async () => {
+  test('can all come from a file, which goes before the variable', async () => {
     expect((await read({ SIGHTLINE_MAX_BOXES_FILE: '/number' })).maxBoxes).toBe(7)
-    await expect(read({ SIGHTLINE_MAX_BOXES: '5', SIGHTLINE_MAX_BOXES_FILE: '/number' })).rejects.toThrow(
-      'SIGHTLINE_MAX_BOXES and SIGHTLINE_MAX_BOXES_FILE: give one of them',
-    )
+    expect((await read({ SIGHTLINE_MAX_BOXES: '5', SIGHTLINE_MAX_BOXES_FILE: '/number' })).maxBoxes).toBe(7)
+    expect((await read({ SIGHTLINE_MAX_BOXES: '5', SIGHTLINE_MAX_BOXES_FILE: '' })).maxBoxes).toBe(5)
   })
 
   test('are listed with their defaults', () => {
