@@ -39,7 +39,7 @@ export const recognitionOf = (values: Values, terminal: Terminal): Promise<Pipel
   readFlags(pipelineSettings, values, terminal)
 
 /** Worker threads for a network, on the providers that were asked for. */
-export const workersFor = async (values: Values, terminal: Terminal): Promise<WorkerOptions> =>
+export const readWorkers = async (values: Values, terminal: Terminal): Promise<WorkerOptions> =>
   workersOf(await readFlags(networkSettings, values, terminal))
 
 /** The folder that --models names, else the models that come with Sightline. */

@@ -10,10 +10,10 @@ import { flag, text, workOn } from '../command.ts'
 import {
   detectorOf,
   embedderOf,
+  readWorkers,
   recognitionHelp,
   recognitionOf,
   recognitionOptions,
-  workersFor,
 } from '../recognition-flags.ts'
 
 export const evalCommand: Command = {
@@ -63,7 +63,7 @@ async function measure(values: Values, terminal: Terminal): Promise<Figures> {
   if (scenes !== undefined) {
     return evaluateScenes({ list: scenes, root, work, settings: await recognitionOf(values, terminal) })
   }
-  const common = { root, work, workers: await workersFor(values, terminal) }
+  const common = { root, work, workers: await readWorkers(values, terminal) }
   const boxes = text(values, 'boxes')
   if (boxes !== undefined) {
     return evaluateBoxes({ ...common, list: boxes, detector: await detectorOf(values, terminal) })

@@ -6,7 +6,7 @@ import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
 import { tellExecution } from '@sightline/shared/inference/execution-providers.ts'
 import { openProgress } from '@sightline/views/terminal/progress.ts'
 import { type Command, flag, requiredText, type Terminal, text, type Values } from '../command.ts'
-import { embedderOf, networkHelp, networkOptions, openNamedGallery, workersFor } from '../recognition-flags.ts'
+import { embedderOf, networkHelp, networkOptions, openNamedGallery, readWorkers } from '../recognition-flags.ts'
 
 const options = {
   ...networkOptions,
@@ -59,7 +59,7 @@ async function fillGallery(mode: 'build' | 'add', values: Values, terminal: Term
   const { pictures, problems } = await readLabels(requiredText(values, 'labels'), text(values, 'root') ?? '.')
   const embedder = await embedderOf(values, terminal)
   await using gallery = await openNamedGallery(values, embedder, terminal, mode === 'build' ? 'replace' : 'write')
-  await using session = await openEmbedderSession(embedder, await workersFor(values, terminal))
+  await using session = await openEmbedderSession(embedder, await readWorkers(values, terminal))
   tellExecution([session], terminal.err)
   using progress = openProgress(terminal, 'enrolling', pictures.length)
   const unreadable = await enrol(pictures, gallery, session, () => progress.advance(), terminal.stop)

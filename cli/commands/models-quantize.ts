@@ -7,7 +7,7 @@ import { int8Table } from '@sightline/registry/int8-loss.ts'
 import { quantizeModel } from '@sightline/registry/quantize.ts'
 import { usageError } from '@sightline/shared/errors/errors.ts'
 import { type Command, flag, number, text, texts, type Values, workOn } from '../command.ts'
-import { modelHelp, modelOptions, modelsFolder, workersFor } from '../recognition-flags.ts'
+import { modelHelp, modelOptions, modelsFolder, readWorkers } from '../recognition-flags.ts'
 import { endWith, lockModels } from './models-pull.ts'
 
 export const modelsQuantizeCommand: Command = {
@@ -65,7 +65,7 @@ Example: sightline models quantize pp-shituv2-general --labels products.txt --ro
       mostLost,
       openConverter: () =>
         openConverter({ needs: 'int8', python, env: terminal.env, stop: terminal.stop, tell: terminal.err }),
-      workers: await workersFor(values, terminal),
+      workers: await readWorkers(values, terminal),
       work: workOn(terminal),
       now: () => new Date(),
       onMeasured({ rows }) {

@@ -7,7 +7,14 @@ import { describeError, usageError } from '@sightline/shared/errors/errors.ts'
 import { type ModelManifest, readModel } from '@sightline/shared/inference/model-manifest.ts'
 import { modelNames, readModelsIndex } from '@sightline/shared/inference/models-folder.ts'
 import { type Command, flag } from '../command.ts'
-import { modelHelp, modelOptions, modelsFolder, networkHelp, networkOptions, workersFor } from '../recognition-flags.ts'
+import {
+  modelHelp,
+  modelOptions,
+  modelsFolder,
+  networkHelp,
+  networkOptions,
+  readWorkers,
+} from '../recognition-flags.ts'
 import { lockModels } from './models-pull.ts'
 
 const json = { json: { type: 'boolean' } } as const
@@ -72,7 +79,7 @@ Example: sightline models verify`,
   async run(values, positionals, terminal) {
     const folder = await modelsFolder(values, terminal)
     let failures = 0
-    const workers = await workersFor(values, terminal)
+    const workers = await readWorkers(values, terminal)
     for (const name of positionals.length > 0 ? positionals : await modelNames(folder)) {
       let problem: string | null = null
       try {

@@ -1,4 +1,5 @@
 /** The numbers of a service for Prometheus: what came in, how it ended, how long it took, how far behind it is. */
+import pTimeout from 'p-timeout'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Subscription } from '../bus/bus.ts'
 import type { Execution } from '../inference/execution-providers.ts'
@@ -116,12 +117,10 @@ export class Metrics {
       labelNames: ['stage'],
       registers: [this.#registry],
       async collect() {
-        const { promise, resolve } = Promise.withResolvers<number>()
-        const timer = setTimeout(() => resolve(Number.NaN), lagWithinMs)
+        const fallback = () => Number.NaN
         // Why the broker does not answer is told by its check and by the bus's log.
-        subscription.lag().then(resolve, () => resolve(Number.NaN))
-        this.set({ stage }, await promise)
-        clearTimeout(timer)
+        const lag = pTimeout(subscription.lag(), { milliseconds: lagWithinMs, fallback }).catch(fallback)
+        this.set({ stage }, await lag)
       },
     })
   }
