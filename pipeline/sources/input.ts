@@ -7,7 +7,7 @@ import type { Losses } from './losses.ts'
 import { JpegSplitter } from './split-jpegs.ts'
 
 /** Enough to tell kinds of pictures apart. */
-const headBytes = 32
+const headBytes = 64
 /** A stream of JPEGs has text in front of its first one, or is joined in the midst of one, but no further than so. */
 const mostText = 2048
 const mostBefore = 1024 * 1024
@@ -41,7 +41,7 @@ async function* picturesOf(input: AsyncIterable<Uint8Array>, losses: Losses): As
     yield* { [Symbol.asyncIterator]: () => chunks }
   })()
   const kind = pictureKindOf(head)
-  if (kind?.reader === 'none') throw noStream(`it is ${kind.name}, which is not read`)
+  if (kind?.reader === 'none') throw noStream(`it is ${kind.name}`)
   if (kind !== null && kind.name !== 'JPEG') yield await gathered(whole)
   else yield* jpegsIn(whole, losses)
 }
@@ -73,14 +73,21 @@ async function* jpegsIn(stream: AsyncIterable<Uint8Array>, losses: Losses): Asyn
     const { pictures, tail } = splitter.end()
     found += pictures.length
     yield* pictures
-    if (found > 0) return
-    if (tail === null) throw noStream('there is no whole one in it')
-    // One picture, all there but for its end marker: whether it can be read, its decoder knows.
-    losses.count({ skippedBytes: -tail.length, damaged: -1 })
-    yield tail
+    if (found === 0) {
+      if (tail === null) throw noStream('there is no whole one in it')
+      // One picture, all there but for its end marker: whether it can be read, its decoder knows.
+      yield tail
+    }
   } finally {
-    losses.count({ skippedBytes: splitter.skippedBytes, damaged: splitter.damaged })
+    if (found > 0) tellSkipped(splitter, losses)
   }
+}
+
+function tellSkipped({ skippedBytes, damaged }: JpegSplitter, losses: Losses): void {
+  if (skippedBytes === 0) return
+  losses.count({ skippedBytes, damaged })
+  const damage = damaged === 0 ? '' : `, among them ${damaged} damaged picture${damaged === 1 ? '' : 's'}`
+  losses.tell(`stdin: passed over ${skippedBytes} bytes that belong to no whole picture${damage}`)
 }
 
 async function gathered(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
