@@ -21,20 +21,26 @@ beforeEach(async () => {
   told = []
 })
 
+async function all(frames: AsyncIterable<FolderFrame>): Promise<FolderFrame[]> {
+  const seen: FolderFrame[] = []
+  for await (const frame of frames) seen.push(frame)
+  return seen
+}
+
 const put = (file: string): Promise<void> => writeFile(join(folder, file), file)
 
 test('a picture that can not be read costs only itself', async () => {
   for (const file of ['a.jpg', 'c.jpg']) await put(file)
   await symlink('b.jpg', join(folder, 'b.jpg'))
   const source = { camera: 'c', folder, follow: false, intervalMs: 0 }
-  const frames = await Array.fromAsync(framesOf(source, new AbortController().signal, notices))
+  const frames = await all(framesOf(source, new AbortController().signal, notices))
   expect(frames.map(name)).toEqual(['a.jpg', 'b.jpg: FILE_UNREADABLE', 'c.jpg'])
 })
 
 test('a folder that is not there is told, and the end', async () => {
   await rm(folder, { recursive: true })
   const source = { camera: 'c', folder, follow: false, intervalMs: 0 }
-  expect(await Array.fromAsync(framesOf(source, new AbortController().signal, notices))).toEqual([])
+  expect(await all(framesOf(source, new AbortController().signal, notices))).toEqual([])
   expect(told).toEqual(['lost'])
 })
 
