@@ -16,7 +16,7 @@ const samples: readonly (readonly [string, Buffer<ArrayBuffer>])[] = [
 /** As snappy-java writes its streams. */
 function xerial(bytes: Uint8Array, blockBytes = 32_768): Buffer {
   const header = Buffer.from([0x82, ...Buffer.from('SNAPPY'), 0, 0, 0, 0, 1, 0, 0, 0, 1])
-  const parts = [header]
+  const parts: Buffer[] = [header]
   for (let at = 0; at < bytes.length; at += blockBytes) {
     const block = snappy(bytes.subarray(at, at + blockBytes))
     const length = Buffer.alloc(4)
