@@ -175,10 +175,6 @@ test('100,000 damaged sets: no error, no end, no offset that is not in them', { 
   const sets = [
     recordBatch([message, message, message], { baseOffset: 100n }),
     recordBatch([message, message, message], { baseOffset: 100n, codec: 4, compress: zstdCompressSync }),
-    Buffer.concat([
-      recordBatch([message], { baseOffset: 100n }),
-      recordBatch([message, message], { baseOffset: 101n }),
-    ]),
   ]
   const choices = noise(400_000, 11)
   for (let number = 0; number < 100_000; number += 1) {
@@ -189,7 +185,7 @@ test('100,000 damaged sets: no error, no end, no offset that is not in them', { 
     set[place] = fourth!
     for (const record of await read(set, 100n, { batchBytes: 4096, records: 50 })) {
       const { offset, headers: found } = deliver(record)
-      if (offset < 100n || offset > 103n) expect(offset).toBe('an offset of the set')
+      if (offset < 100n || offset > 102n) expect(offset).toBe('an offset of the set')
       if (Object.keys(found).length > 1_000) expect(found).toBe('few')
     }
   }
