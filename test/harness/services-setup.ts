@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import type { TestProject } from 'vitest/node'
 import { type KafkaBroker, startKafkaBroker } from './kafka-broker.ts'
-import { kcatMissing, pythonClient } from './kafka-clients.ts'
+import { javaMissing, kcatMissing, pythonClient } from './kafka-clients.ts'
 import { kafkaJars, kafkaMissing } from './kafka-jars.ts'
 import { findPaddle, int8Python } from './paddle.ts'
 import { qdrantMissing, startQdrantServer } from './qdrant-server.ts'
@@ -83,6 +83,10 @@ async function provide(
   }
   if (name === 'kcat') {
     const missing = await kcatMissing()
+    return missing === null ? found({}) : { missing }
+  }
+  if (name === 'java') {
+    const missing = (await javaMissing()) ?? (await kafkaMissing()) ?? (await kafkaUnfetched())
     return missing === null ? found({}) : { missing }
   }
   if (name === 'python') {

@@ -27,6 +27,8 @@ export interface Services {
   /** Plain Kafka clients, for the examples. */
   readonly kcat: Record<string, never>
   readonly python: { readonly interpreter: string }
+  /** Leave to run Java programs with Kafka's own client. */
+  readonly java: Record<string, never>
   /** Paddle's converter, and the programs of the published networks. */
   readonly paddle: Paddle
   /** A Python with the quantizer's packages. */

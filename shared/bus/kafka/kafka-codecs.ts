@@ -1,8 +1,8 @@
 /** Decompresses what any Kafka client sends (gzip, snappy, lz4, zstd), never to more than a limit: a few kB can stand for gigabytes. */
 import { promisify } from 'node:util'
 import { unzip, zstdDecompress } from 'node:zlib'
-import { uncompress as uncompressLz4 } from 'lz4-napi'
-import { uncompress as uncompressSnappy } from 'snappy'
+import lz4 from 'lz4-napi'
+import snappy from 'snappy'
 
 /** As the lowest three bits of a record batch's attributes name them. */
 export const codecNames = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
@@ -33,6 +33,12 @@ export async function decompress(codec: CodecName, bytes: Buffer, limit: number)
   }
 }
 
+/** Old Java clients make blocks of a kB. Each costs a call, however small it is. */
+const maxBlocks = 65_536
+const tooMany = (): Error => new Error(`they are in more than ${maxBlocks} blocks`)
+/** Another thread is not worth its while for less. */
+const smallBlock = 64 * 1024
+
 const tooLarge = (limit: number): Error => new Error(`they inflate to more than ${limit / 2 ** 20} MiB`)
 
 /** Java clients frame blocks as snappy-java's streams do; librdkafka and others send one bare block. */
@@ -41,19 +47,23 @@ const xerialMagic = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]
 const xerialHeaderBytes = 16
 
 async function decompressSnappy(bytes: Buffer, limit: number): Promise<Buffer> {
-  const blocks = isXerial(bytes) ? [...xerialBlocks(bytes)] : [bytes]
+  const blocks = isXerial(bytes) ? xerialBlocks(bytes) : [bytes]
   // A block begins with its length when inflated, and snappy refuses one that is longer or shorter.
   const total = blocks.reduce((sum, block) => sum + snappyLength(block), 0)
   if (total > limit) throw tooLarge(limit)
   const parts: Buffer[] = []
-  for (const block of blocks) parts.push((await uncompressSnappy(block)) as Buffer)
+  for (const block of blocks) {
+    const part = block.length < smallBlock ? snappy.uncompressSync(block) : await snappy.uncompress(block)
+    parts.push(part as Buffer)
+  }
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts, total)
 }
 
 const isXerial = (bytes: Buffer): boolean => bytes.subarray(0, xerialMagic.length).equals(xerialMagic)
 
 /** Streams written one behind the other repeat the header between blocks. */
-function* xerialBlocks(bytes: Buffer): Generator<Buffer> {
+function xerialBlocks(bytes: Buffer): readonly Buffer[] {
+  const blocks: Buffer[] = []
   for (let at = 0; at < bytes.length; ) {
     if (isXerial(bytes.subarray(at))) {
       at += xerialHeaderBytes
@@ -62,9 +72,11 @@ function* xerialBlocks(bytes: Buffer): Generator<Buffer> {
     const start = at + 4
     const end = start + bytes.readUInt32BE(at)
     if (end > bytes.length) throw new Error('a snappy block ends too early')
-    yield bytes.subarray(start, end)
+    blocks.push(bytes.subarray(start, end))
+    if (blocks.length > maxBlocks) throw tooMany()
     at = end
   }
+  return blocks
 }
 
 /** A varint of at most 32 bits. */
@@ -107,6 +119,7 @@ async function decompressLz4(bytes: Buffer, limit: number): Promise<Buffer> {
     total += part.length
     if (total > limit) throw tooLarge(limit)
     parts.push(part)
+    if (parts.length > maxBlocks) throw tooMany()
     at = end + (hasBlockChecksums ? 4 : 0)
   }
 }
@@ -115,5 +128,6 @@ async function decompressLz4(bytes: Buffer, limit: number): Promise<Buffer> {
 async function lz4Block(block: Buffer, blockBytes: number): Promise<Buffer> {
   const length = Buffer.alloc(4)
   length.writeUInt32LE(Math.min(blockBytes, block.length * lz4MaxRatio))
-  return uncompressLz4(Buffer.concat([length, block]))
+  const sized = Buffer.concat([length, block])
+  return block.length < smallBlock ? lz4.uncompressSync(sized) : lz4.uncompress(sized)
 }

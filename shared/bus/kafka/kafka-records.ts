@@ -35,10 +35,10 @@ export const defaultRecordLimits: RecordLimits = {
   bytes: 32 * 1024 * 1024,
 }
 
-/** More headers than this are not read, but for the last ones: each costs more memory than it has bytes. */
+/** More headers than this are not read, but for some: each takes more memory than it has bytes. */
 export const maxHeaders = 1_000
-/** Of a record that has more. The last ones: those of a dead letter tell why it is one. */
-const headersKept = 100
+/** Kept of more, from each end: publishers name their frames at one of them, and what a dead letter says is the last. */
+const headersKept = 50
 
 /** Bytes of a batch before its length ends, and before its records begin. */
 const [lengthEnd, recordsStart] = [12, 61]
@@ -185,7 +185,7 @@ function readHeaders(record: ByteReader): Pick<FetchedRecord, 'headers' | 'unrea
   const headers: RecordHeader[] = []
   for (let index = 0; index < count; index += 1) {
     const header: RecordHeader = [record.field() ?? Buffer.alloc(0), record.field()]
-    if (!isTooMany || index >= count - headersKept) headers.push(header)
+    if (!isTooMany || index < headersKept || index >= count - headersKept) headers.push(header)
   }
   if (!isTooMany) return { headers }
   return { headers, unreadable: `the message has ${count} headers; at most ${maxHeaders} are read` }
