@@ -9,7 +9,7 @@ import {
   type KafkaConsumer,
   type TransactionalProducer,
 } from './kafka-client.ts'
-import { isConcurrent, kafkaError } from './kafka-errors.ts'
+import { isConcurrent, isTooLarge, kafkaError } from './kafka-errors.ts'
 import type { Compression } from './kafka-options.ts'
 import type { KafkaPublisher } from './kafka-publisher.ts'
 import type { KafkaRouter } from './kafka-router.ts'
@@ -101,12 +101,13 @@ export class TransactionalCommitter implements Committer {
   async commit(outputs: readonly Publication[], next: bigint): Promise<void> {
     const { group, topic, partition } = this.#input
     const { router, compression } = this.#ports
-    router.assertSizes(outputs)
     const sends = await router.route(outputs)
+    let sending = ''
     try {
       const transaction = await this.#producer!.transaction()
       for (const { topic: output, messages } of sends) {
         const type = compressionType(compression(output))
+        sending = output
         await transaction.send({ topic: output, messages: [...messages], acks: -1, compression: type })
       }
       const place = { partition, offset: String(next), metadata: offsetMetadata(this.#input) }
@@ -114,6 +115,7 @@ export class TransactionalCommitter implements Committer {
       await patiently(() => transaction.sendOffsets({ consumerGroupId: group, topics: offsets }))
       await transaction.commit()
     } catch (error) {
+      if (isTooLarge(error)) await router.refused(sending, outputs)
       throw kafkaError(`committing group ${group} to ${topic}-${partition}-${next}`, error)
     }
   }
