@@ -77,7 +77,7 @@ export class KafkaBus implements Bus {
       logger: this.#logger,
       committer: (input, consumer) =>
         this.#options.delivery === 'at-least-once'
-          ? new OffsetCommitter(input, this.#publisher, consumer)
+          ? new OffsetCommitter(input, this.#publisher, this.#router, consumer)
           : new TransactionalCommitter(input, {
               clients: this.#clients,
               admin: this.#getAdmin,

@@ -161,13 +161,15 @@ export interface TransactionPorts {
 export class OffsetCommitter implements Committer {
   readonly #input: InputPartition
   readonly #publisher: KafkaPublisher
+  readonly #router: KafkaRouter
   readonly #consumer: KafkaConsumer
   /** Up to where outputs are published: a commit that is tried again does not publish again. */
   #published = -1n
 
-  constructor(input: InputPartition, publisher: KafkaPublisher, consumer: KafkaConsumer) {
+  constructor(input: InputPartition, publisher: KafkaPublisher, router: KafkaRouter, consumer: KafkaConsumer) {
     this.#input = input
     this.#publisher = publisher
+    this.#router = router
     this.#consumer = consumer
   }
 
@@ -177,7 +179,7 @@ export class OffsetCommitter implements Committer {
 
   async commit(outputs: readonly Publication[], next: bigint): Promise<void> {
     const { group, topic, partition } = this.#input
-    if (this.#published !== next) await this.#publisher.publish(outputs)
+    if (this.#published !== next) await this.#publish(outputs)
     this.#published = next
     try {
       const metadata = offsetMetadata(this.#input)
@@ -189,5 +191,14 @@ export class OffsetCommitter implements Committer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.resolve()
+  }
+
+  async #publish(outputs: readonly Publication[]): Promise<void> {
+    try {
+      await this.#publisher.publish(outputs)
+    } catch (error) {
+      if (isTooLarge(error)) await this.#router.relearn(outputs)
+      throw error
+    }
   }
 }

@@ -35,11 +35,16 @@ export class KafkaLimits {
     }
   }
 
+  /** Asks at once. Never rejects. */
+  async relearn(topic: string): Promise<void> {
+    this.#readAt.delete(topic)
+    await this.learn(topic)
+  }
+
   /** A broker refused a request of `count` messages, the largest of them of `bytes`. */
   async refused(topic: string, count: number, bytes: number): Promise<void> {
     const before = this.limitOf(topic)
-    this.#readAt.delete(topic)
-    await this.learn(topic)
+    await this.relearn(topic)
     if (this.limitOf(topic) < before) return
     this.#set(topic, count === 1 ? Math.min(bytes, before) - 1 : Math.floor(before / 2))
   }
@@ -53,19 +58,28 @@ export class KafkaLimits {
     this.#logger.warn({ topic, limit, planned }, text)
   }
 
+  /** What can be read of both; a deployment may be allowed to see its topics' settings, but not the brokers'. */
   async #read(topic: string): Promise<number> {
     const admin = await this.#admin()
-    const { brokers } = await admin.describeCluster()
-    const request = brokers.map(({ nodeId }) => {
-      return { type: brokerResource, name: String(nodeId), configNames: ['socket.request.max.bytes'] }
+    const ofTopic = readNumbers(admin, [{ type: topicResource, name: topic, configNames: ['max.message.bytes'] }])
+    const ofBrokers = admin.describeCluster().then(({ brokers }) => {
+      const configNames = ['socket.request.max.bytes']
+      return readNumbers(
+        admin,
+        brokers.map(({ nodeId }) => ({ type: brokerResource, name: String(nodeId), configNames })),
+      )
     })
-    const own = { type: topicResource, name: topic, configNames: ['max.message.bytes'] }
-    const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [own, ...request] })
-    const limits = resources.flatMap(({ configEntries }) =>
-      configEntries.map(({ configName, configValue }) => {
-        return configName === 'max.message.bytes' ? Number(configValue) : Number(configValue) - requestOverhead
-      }),
-    )
-    return Math.min(...limits.filter((limit) => limit > 0))
+    const [own, sockets] = await Promise.allSettled([ofTopic, ofBrokers])
+    if (own.status === 'rejected' && sockets.status === 'rejected') throw own.reason
+    const requests = sockets.status === 'fulfilled' ? sockets.value.map((bytes) => bytes - requestOverhead) : []
+    return Math.min(...(own.status === 'fulfilled' ? own.value : []), ...requests)
   }
+}
+
+type Resources = Parameters<KafkaAdmin['describeConfigs']>[0]['resources']
+
+async function readNumbers(admin: KafkaAdmin, resources: Resources): Promise<readonly number[]> {
+  const answer = await admin.describeConfigs({ includeSynonyms: false, resources })
+  const values = answer.resources.flatMap(({ configEntries }) => configEntries.map(({ configValue }) => configValue))
+  return values.map(Number).filter((value) => value > 0)
 }

@@ -34,6 +34,11 @@ export class KafkaRouter {
     await this.#limits.refused(topic, own.length, Math.max(...own.map(messageBytes)))
   }
 
+  /** Some of the messages were refused for their size: what their topics take may have changed. */
+  async relearn(messages: readonly Publication[]): Promise<void> {
+    for (const topic of new Set(messages.map((message) => message.topic))) await this.#limits.relearn(topic)
+  }
+
   /** @throws BUS_TOPIC_MISSING, BUS_MESSAGE_TOO_LARGE, BUS_UNAVAILABLE */
   async route(messages: readonly Publication[]): Promise<readonly PartitionSend[]> {
     for (const topic of new Set(messages.map((message) => message.topic))) await this.partitions(topic)
