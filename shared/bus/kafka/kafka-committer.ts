@@ -9,7 +9,7 @@ import {
   type KafkaConsumer,
   type TransactionalProducer,
 } from './kafka-client.ts'
-import { isConcurrent, kafkaError } from './kafka-errors.ts'
+import { isConcurrent, isTooLarge, kafkaError } from './kafka-errors.ts'
 import type { Compression } from './kafka-options.ts'
 import type { KafkaPublisher } from './kafka-publisher.ts'
 import type { KafkaRouter } from './kafka-router.ts'
@@ -101,12 +101,13 @@ export class TransactionalCommitter implements Committer {
   async commit(outputs: readonly Publication[], next: bigint): Promise<void> {
     const { group, topic, partition } = this.#input
     const { router, compression } = this.#ports
-    router.assertSizes(outputs)
     const sends = await router.route(outputs)
+    let sending = ''
     try {
       const transaction = await this.#producer!.transaction()
       for (const { topic: output, messages } of sends) {
         const type = compressionType(compression(output))
+        sending = output
         await transaction.send({ topic: output, messages: [...messages], acks: -1, compression: type })
       }
       const place = { partition, offset: String(next), metadata: offsetMetadata(this.#input) }
@@ -114,6 +115,7 @@ export class TransactionalCommitter implements Committer {
       await patiently(() => transaction.sendOffsets({ consumerGroupId: group, topics: offsets }))
       await transaction.commit()
     } catch (error) {
+      if (isTooLarge(error)) await router.refused(sending, outputs)
       throw kafkaError(`committing group ${group} to ${topic}-${partition}-${next}`, error)
     }
   }
@@ -159,13 +161,15 @@ export interface TransactionPorts {
 export class OffsetCommitter implements Committer {
   readonly #input: InputPartition
   readonly #publisher: KafkaPublisher
+  readonly #router: KafkaRouter
   readonly #consumer: KafkaConsumer
   /** Up to where outputs are published: a commit that is tried again does not publish again. */
   #published = -1n
 
-  constructor(input: InputPartition, publisher: KafkaPublisher, consumer: KafkaConsumer) {
+  constructor(input: InputPartition, publisher: KafkaPublisher, router: KafkaRouter, consumer: KafkaConsumer) {
     this.#input = input
     this.#publisher = publisher
+    this.#router = router
     this.#consumer = consumer
   }
 
@@ -175,7 +179,7 @@ export class OffsetCommitter implements Committer {
 
   async commit(outputs: readonly Publication[], next: bigint): Promise<void> {
     const { group, topic, partition } = this.#input
-    if (this.#published !== next) await this.#publisher.publish(outputs)
+    if (this.#published !== next) await this.#publish(outputs)
     this.#published = next
     try {
       const metadata = offsetMetadata(this.#input)
@@ -187,5 +191,14 @@ export class OffsetCommitter implements Committer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.resolve()
+  }
+
+  async #publish(outputs: readonly Publication[]): Promise<void> {
+    try {
+      await this.#publisher.publish(outputs)
+    } catch (error) {
+      if (isTooLarge(error)) await this.#router.relearn(outputs)
+      throw error
+    }
   }
 }

@@ -20,6 +20,8 @@ export interface MemberEvents {
   readonly alive: () => void
   /** What is not committed belongs to others now. */
   readonly lostAll: () => void
+  /** A fetch brought what begins at `first`, transaction markers included. */
+  readonly began: (partition: number, first: bigint) => void
   /** The fetch goes on at `next`, behind messages and transaction markers, which no handler ever sees. */
   readonly reached: (partition: number, next: bigint) => void
   /** Takes what was fetched; where it does not, the same comes again. */
@@ -52,12 +54,17 @@ export class KafkaMember {
   async start(ended: Promise<void>): Promise<void> {
     const { consumer } = this
     const { topic, from } = this.#options
-    const { joined, alive, lostAll, reached, missing, failed } = this.#events
-    const { GROUP_JOIN, HEARTBEAT, END_BATCH_PROCESS, CRASH, FETCH } = consumer.events
+    const { joined, alive, lostAll, began, reached, missing, failed } = this.#events
+    const { GROUP_JOIN, HEARTBEAT, START_BATCH_PROCESS, END_BATCH_PROCESS, CRASH, FETCH } = consumer.events
     consumer.on(GROUP_JOIN, ({ payload }) => {
       if (!this.#isLeaving) joined(payload.memberId, payload.memberAssignment[topic] ?? [])
     })
     consumer.on(HEARTBEAT, alive)
+    consumer.on(START_BATCH_PROCESS, ({ payload: { partition, firstOffset } }) => {
+      // Null, whatever the type says, where all of it lies before the place asked for.
+      const first: string | null = firstOffset
+      if (!this.#isLeaving && first !== null) began(partition, BigInt(first))
+    })
     // Also emitted for fetches that hold nothing but transaction markers.
     consumer.on(END_BATCH_PROCESS, ({ payload }) => {
       if (!this.#isLeaving) reached(payload.partition, BigInt(payload.lastOffset) + 1n)

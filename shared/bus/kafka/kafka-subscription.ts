@@ -168,6 +168,7 @@ export class KafkaSubscription implements Subscription {
         joined: now((memberId, partitions) => this.#joined(member, from, memberId, partitions)),
         alive: now(() => this.#seen()),
         lostAll: now(() => this.#loseAll()),
+        began: now((partition, first) => this.#began(partition, first)),
         reached: now((partition, next) => this.#places.reached(partition, next)),
         take: (batch) => this.#member === member && this.#take(member, batch),
         missing: now(() => void this.#leaveTopic()),
@@ -248,7 +249,25 @@ export class KafkaSubscription implements Subscription {
     for (const partition of this.#partitions.keys()) if (!partitions.includes(partition)) this.#lose(partition)
     for (const partition of this.#places.partitions())
       if (!partitions.includes(partition)) this.#places.close(partition)
+    // kafkajs goes to the end or the beginning, without a word, where an offset is none of the log's.
+    for (const partition of partitions) if (!this.#places.has(partition)) member.setPaused(partition, true)
     this.#placing = this.#place(member, from)
+  }
+
+  /** A fetch that begins behind the one before has jumped: over what was deleted, or over what a compacted topic left out. */
+  #began(partition: number, first: bigint): void {
+    const next = this.#places.next(partition)
+    if (next === undefined || first <= next) return
+    const { inspector, logger } = this.#ports
+    inspector.logs(this.#topic!, [partition]).then(
+      (ranges) => {
+        const low = ranges.get(partition)?.low ?? next
+        const end = low < first ? low : first
+        if (end > next) this.#watch!.lose(partition, Number(end - next))
+      },
+      (err: unknown) =>
+        logger.info({ topic: this.#topic!.name, partition, err }, 'a gap in the offsets, not explained'),
+    )
   }
 
   #loseAll(): void {
@@ -263,7 +282,7 @@ export class KafkaSubscription implements Subscription {
     this.#member?.setPaused(partition, false)
   }
 
-  /** Finds out where the new ones of the assigned partitions start; nothing of them is taken before. Never rejects. */
+  /** Finds out where the new ones of the assigned partitions start; they are not fetched before. Never rejects. */
   async #place(member: KafkaMember, from: 'oldest' | 'newest'): Promise<void> {
     const { topic } = this.#options
     const isOurs = () => this.#member === member && this.#closing === undefined
@@ -325,6 +344,7 @@ export class KafkaSubscription implements Subscription {
       this.#places.open(partition, range.low)
       if (isFormer || from === 'newest') member.seek(partition, range.low)
     }
+    member.setPaused(partition, false)
   }
 
   /** @returns whether it was taken */
