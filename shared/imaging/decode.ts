@@ -3,6 +3,7 @@ import sharp, { type FailOnOptions } from 'sharp'
 import { SightlineError } from '../errors/errors.ts'
 import { convertToTiff, missingShare } from './convert.ts'
 import { type ImageLimits, tookTooLong, tooManyPixels, unreadable } from './image-errors.ts'
+import { hasHole } from './jpeg-scan.ts'
 import { faultOf } from './picture-faults.ts'
 import { pictureKindOf } from './picture-kinds.ts'
 import { examineTiff } from './tiff-header.ts'
@@ -66,7 +67,7 @@ const mostMissing = 1 / 8
 
 /** Most are whole. Of the others it is known first what they miss: libvips reads past any damage, or past none. */
 async function decodeJpeg(bytes: Uint8Array, limits: ImageLimits): Promise<Pixels> {
-  const whole = await decode(bytes, 'warning', limits)
+  const whole = hasHole(bytes) ? null : await decode(bytes, 'warning', limits)
   if (whole !== null) return whole
   const missing = await missingShare(bytes, limits)
   if (missing > mostMissing) {
