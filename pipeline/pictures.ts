@@ -2,7 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describeError, SightlineError } from '@sightline/shared/errors/errors.ts'
-import { decodeImage, defaultImageLimits, type Pixels } from '@sightline/shared/imaging/decode.ts'
+import { decodeImage, defaultImageLimits, type ImageLimits, type Pixels } from '@sightline/shared/imaging/decode.ts'
 
 const pictureName = /\.(jpe?g|png|webp|avif|gif|tiff?)$/i
 
@@ -32,9 +32,9 @@ export async function expandPaths(paths: readonly string[]): Promise<readonly st
 }
 
 /** The pixels of a picture file; throws FILE_UNREADABLE or what decoding throws. */
-export async function readPicture(file: string): Promise<Pixels> {
+export async function readPicture(file: string, limits: ImageLimits = defaultImageLimits): Promise<Pixels> {
   const bytes = await readFile(file).catch((cause: unknown) => {
     throw new SightlineError('FILE_UNREADABLE', `reading ${file}: ${describeError(cause)}`, { cause })
   })
-  return decodeImage(bytes, defaultImageLimits)
+  return decodeImage(bytes, limits)
 }
