@@ -78,7 +78,9 @@ async function decodeJpeg(bytes: Uint8Array, limits: ImageLimits): Promise<Pixel
 }
 
 async function decodeTiff(bytes: Uint8Array, limits: ImageLimits): Promise<Pixels> {
-  const { fault, isTiled } = examineTiff(bytes)
+  const { fault, isTiled, width, height } = examineTiff(bytes)
+  // libvips complains on standard error of sizes beyond its own.
+  if (width * height > limits.maxPixels) throw tooManyPixels(width, height, limits)
   if (fault !== null) throw unreadable(fault)
   // Of tiles that can't be decoded libvips makes black ones and warns, as it does of tags that it does not know.
   const pixels = await decode(bytes, isTiled ? 'warning' : 'error', limits)
