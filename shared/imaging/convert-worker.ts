@@ -37,7 +37,7 @@ let loading: ReturnType<typeof load> | undefined
 
 async function convert({ bytes, kind, maxPixels }: ConvertRequest): Promise<ConvertAnswer> {
   loading ??= load()
-  const { CompressionMethod, ImageMagick, MagickError, MagickFormat, MagickImageInfo, MagickReadSettings } =
+  const { ColorSpace, CompressionMethod, ImageMagick, MagickError, MagickFormat, MagickImageInfo, MagickReadSettings } =
     await loading
   const formats: Partial<Record<ConvertedKind | NativeKind, (typeof MagickFormat)[keyof typeof MagickFormat]>> = {
     BMP: MagickFormat.Bmp,
@@ -59,6 +59,7 @@ async function convert({ bytes, kind, maxPixels }: ConvertRequest): Promise<Conv
     const tiff = ImageMagick.read(bytes, settings, (image) => {
       image.settings.compression = CompressionMethod.NoCompression
       image.depth = 8
+      if (image.colorSpace === ColorSpace.Lab) image.colorSpace = ColorSpace.sRGB
       return image.write(MagickFormat.Tiff, (written) => new Uint8Array(written))
     })
     return { tiff }

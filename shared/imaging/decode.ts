@@ -3,6 +3,7 @@ import sharp, { type FailOnOptions } from 'sharp'
 import { SightlineError } from '../errors/errors.ts'
 import { convertToTiff, missingShare } from './convert.ts'
 import { type ImageLimits, tookTooLong, tooManyPixels, unreadable } from './image-errors.ts'
+import { hasHole } from './jpeg-scan.ts'
 import { faultOf } from './picture-faults.ts'
 import { pictureKindOf } from './picture-kinds.ts'
 import { examineTiff } from './tiff-header.ts'
@@ -66,7 +67,7 @@ const mostMissing = 1 / 8
 
 /** Most are whole. Of the others it is known first what they miss: libvips reads past any damage, or past none. */
 async function decodeJpeg(bytes: Uint8Array, limits: ImageLimits): Promise<Pixels> {
-  const whole = await decode(bytes, 'warning', limits)
+  const whole = hasHole(bytes) ? null : await decode(bytes, 'warning', limits)
   if (whole !== null) return whole
   const missing = await missingShare(bytes, limits)
   if (missing > mostMissing) {
@@ -77,13 +78,13 @@ async function decodeJpeg(bytes: Uint8Array, limits: ImageLimits): Promise<Pixel
 }
 
 async function decodeTiff(bytes: Uint8Array, limits: ImageLimits): Promise<Pixels> {
-  const { fault, isTiled } = examineTiff(bytes)
+  const { fault, isTiled, width, height } = examineTiff(bytes)
+  // libvips complains on standard error of sizes beyond its own.
+  if (width * height > limits.maxPixels) throw tooManyPixels(width, height, limits)
   if (fault !== null) throw unreadable(fault)
   // Of tiles that can't be decoded libvips makes black ones and warns, as it does of tags that it does not know.
   const pixels = await decode(bytes, isTiled ? 'warning' : 'error', limits)
-  if (pixels !== null) return pixels
-  if (isTiled) return decodeConverted(bytes, 'TIFF', limits)
-  throw unreadable('the TIFF is damaged')
+  return pixels ?? decodeConverted(bytes, 'TIFF', limits)
 }
 
 async function decodeConverted(
@@ -101,10 +102,11 @@ async function decode(bytes: Uint8Array, failOn: FailOnOptions, limits: ImageLim
   const start = performance.now()
   try {
     const picture = sharp(bytes, { limitInputPixels: false, failOn, sequentialRead: true })
-    const { width, height, depth, icc } = await picture.metadata()
+    const { width, height, depth, channels, icc } = await picture.metadata()
     if (width * height > limits.maxPixels) throw tooManyPixels(width, height, limits)
-    // sharp takes pictures of 16 bits to Display P3 and leaves them there.
-    if (depth !== 'uchar' && icc !== undefined) picture.withIccProfile('srgb')
+    if (channels > 4) throw unreadable(`the picture has ${channels} channels; at most 4 are read`)
+    if (depth !== 'uchar' && icc !== undefined)
+      return await decode(await inEightBits(bytes, failOn, limits), failOn, limits)
     const { data, info } = await picture
       .autoOrient()
       .flatten({ background: '#ffffff' })
@@ -118,6 +120,19 @@ async function decode(bytes: Uint8Array, failOn: FailOnOptions, limits: ImageLim
     if (performance.now() - start >= limits.timeoutSeconds * 1000) throw tookTooLong(limits)
     return null
   }
+}
+
+/** With its colour profile: sharp takes pictures of 16 bits to Display P3 instead of sRGB, and leaves them there. */
+async function inEightBits(bytes: Uint8Array, failOn: FailOnOptions, limits: ImageLimits): Promise<Uint8Array> {
+  const picture = sharp(bytes, { limitInputPixels: false, failOn, sequentialRead: true, ignoreIcc: true })
+  const { space } = await picture.metadata()
+  return picture
+    .autoOrient()
+    .toColourspace(space === 'grey16' ? 'b-w' : 'srgb')
+    .keepIccProfile()
+    .timeout({ seconds: limits.timeoutSeconds })
+    .tiff({ compression: 'none' })
+    .toBuffer()
 }
 
 /**

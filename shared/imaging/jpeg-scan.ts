@@ -69,7 +69,7 @@ const isFrameHeader = (code: number): boolean =>
   code >= 0xc0 && code <= 0xcf && code !== marker.dht && code !== 0xc8 && code !== 0xcc
 
 function readFrame(code: number, segment: Uint8Array, maxPixels: number): Frame {
-  if (code >= 0xc9) throw unreadable('a JPEG with arithmetic coding is not read')
+  if (code >= 0xc9) throw unreadable('a damaged JPEG with arithmetic coding is not read')
   if (code === 0xc3) throw unreadable('a lossless JPEG is not read')
   if (code > 0xc3) throw unreadable('a hierarchical JPEG is not read')
   const [precision = 0, y1 = 0, y0 = 0, x1 = 0, x0 = 0, count = 0] = segment
@@ -95,6 +95,20 @@ function componentsOf(segment: Uint8Array, frame: Frame): readonly ScanComponent
 
 /** Longer than any run of zeros that a picture codes to, unless "end of block" is coded as zeros. */
 const hole = Buffer.alloc(512)
+
+/** Whether zeros stand where data was, as in a file that was not written to its end: libjpeg takes them for data. */
+export function hasHole(bytes: Uint8Array): boolean {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let at = 2
+  while (buffer[at] === 0xff && buffer[at + 1] !== marker.sos && at + 4 <= buffer.length)
+    at += 2 + buffer.readUInt16BE(at + 2)
+  const found = buffer.indexOf(hole, at)
+  // Zeros behind the end are padding.
+  const end = buffer.lastIndexOf(endMarker)
+  return found !== -1 && (end < at || found < end)
+}
+
+const endMarker = Buffer.from([0xff, marker.eoi])
 
 /** Walks one scan: what share of its blocks is missing, and where it ends. */
 function walk(

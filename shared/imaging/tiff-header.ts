@@ -3,6 +3,8 @@
 export interface TiffFindings {
   /** What keeps it from being read; null where nothing does. */
   readonly fault: string | null
+  readonly width: number
+  readonly height: number
   /** In tiles, of which libvips passes over those that fail. */
   readonly isTiled: boolean
 }
@@ -62,9 +64,10 @@ const yCbCr = 6
 
 export function examineTiff(bytes: Uint8Array): TiffFindings {
   const tags = firstDirectory(bytes)
-  if (tags === null) return { fault: 'the TIFF is cut: its directory lies beyond its last byte', isTiled: false }
-  const isTiled = tags.has(tag.tileOffsets)
-  return { fault: faultOf(tags, bytes.length), isTiled }
+  if (tags === null)
+    return { fault: 'the TIFF is cut: its directory lies beyond its last byte', isTiled: false, width: 0, height: 0 }
+  const [width = 0, height = 0] = [tags.get(tag.width)?.[0], tags.get(tag.height)?.[0]]
+  return { fault: faultOf(tags, bytes.length), isTiled: tags.has(tag.tileOffsets), width, height }
 }
 
 type Tags = ReadonlyMap<number, readonly number[]>
