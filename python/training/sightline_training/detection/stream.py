@@ -6,9 +6,9 @@ from multiprocessing.sharedctypes import Synchronized
 
 import numpy as np
 import torch
+from sightline_base.input import to_input
 from torch.utils.data import IterableDataset
 
-from ..manifest import normalized
 from .composites import Material, shelf, table
 from .config import Config
 from .data import Sample, augmented, mosaic, resized
@@ -39,7 +39,7 @@ class Stream(IterableDataset):
         while True:
             size = rng.choice(self.config.sizes or [self.config.size])
             samples = [self._sample(size, rng) for _ in range(self.config.batch)]
-            image = torch.from_numpy(normalized(np.stack([sample.picture for sample in samples])))
+            image = torch.from_numpy(to_input(np.stack([sample.picture for sample in samples])))
             yield image, [_target(sample) for sample in samples]
 
     def _sample(self, size: int, rng: random.Random) -> Sample:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from sightline_base.errors import SightlineError
 
 
-class ConfigError(ValueError):
+class ConfigError(SightlineError, ValueError):
     """The configuration is wrong, or does not fit the pictures; the message names the field."""
 
 

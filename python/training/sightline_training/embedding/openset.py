@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from sightline_base.retrieval import l2_normalized
 
-from .metrics import l2_normalized
 from .pictures import Picture
 
 ENROLLED_PICTURES = 5

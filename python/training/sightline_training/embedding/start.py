@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from sightline_base.input import to_input
 from torch import Tensor, nn
 
-from ..manifest import normalized
 from .anchor import anchor_turn
 from .config import ConfigError, TrainConfig
 from .efficientnet_lite import load_imagenet
@@ -138,7 +138,7 @@ def _embedded(model: Embedder, pictures: Sequence[Picture], config: TrainConfig,
     model.eval().to(memory_format=torch.channels_last)
     embeddings: list[Tensor] = []
     for number, batch in enumerate(batches(pictures, _start_size(config), 64)):
-        shown = torch.from_numpy(normalized(batch)).to(device).contiguous(memory_format=torch.channels_last)
+        shown = torch.from_numpy(to_input(batch)).to(device).contiguous(memory_format=torch.channels_last)
         embeddings.append(model(shown).cpu())
         if number % 20 == 19:
             report(f"{what}: {64 * (number + 1)} of {len(pictures)} pictures")

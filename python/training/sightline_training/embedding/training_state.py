@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from sightline_base.errors import SightlineError
 from torch import Tensor, nn
 
 
@@ -24,7 +25,7 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
 
 
-class RunError(Exception):
+class RunError(SightlineError):
     """A run's folder does not hold what is asked of it; the message names the folder and what it lacks."""
 
 

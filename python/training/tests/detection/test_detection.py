@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from sightline_base.input import to_input
+
 from sightline_training.detection import losses
 from sightline_training.detection.composites import Material, shelf, table
 from sightline_training.detection.config import load_config
@@ -17,7 +19,6 @@ from sightline_training.detection.network import BINS, Detector, cells, flatten,
 from sightline_training.detection.overlap import giou, pairwise_iou
 from sightline_training.embedding.config import ConfigError
 from sightline_training.embedding.pictures import LabelFileError
-from sightline_training.manifest import normalized
 
 
 def slow_iou(a: list[float], b: list[float]) -> float:
@@ -93,7 +94,7 @@ def test_the_exported_network_answers_as_pytorch_does(tmp_path: Path):
     torch.manual_seed(0)
     model = Detector(32, 0)
     export_onnx(model, 128, tmp_path / "model.onnx")
-    image = normalized(np.random.default_rng(5).integers(0, 256, (2, 128, 128, 3), dtype=np.uint8))
+    image = to_input(np.random.default_rng(5).integers(0, 256, (2, 128, 128, 3), dtype=np.uint8))
     with torch.inference_mode():
         expected = model(torch.from_numpy(image))
     for mine, theirs in zip(expected, run_onnx(tmp_path / "model.onnx", image)):

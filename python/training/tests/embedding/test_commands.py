@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from sightline_base.canary import canary_pattern
+from sightline_base.input import to_input
+from sightline_base.retrieval import l2_normalized
+
 from sightline_training.embedding.efficientnet_lite import load_imagenet
 from sightline_training.embedding.embedder import LiteEmbedder
 from sightline_training.embedding.export import write_model_folder
-from sightline_training.embedding.metrics import l2_normalized
 from sightline_training.embedding.networks import build_embedder
-from sightline_training.manifest import canary_pattern, normalized
 
 from ..conftest import Run
 
@@ -76,7 +78,7 @@ def test_runs_are_averaged_and_whitened_at_export(made_set: tuple[Path, Path], t
     mean.load_state_dict({
         k: (v + networks[1].state_dict()[k]) / 2 if v.is_floating_point() else v for k, v in networks[0].state_dict().items()
     })
-    image = normalized(canary_pattern(64, 64)[None])
+    image = to_input(canary_pattern(64, 64)[None])
     with torch.inference_mode():
         expected = l2_normalized(mean(torch.from_numpy(image)).numpy())[0]
     assert np.allclose(manifest(plain)["canary"]["embedding"], expected, atol=1e-4)
@@ -117,7 +119,7 @@ def test_runs_weigh_what_is_asked_in_their_mean(tmp_path: Path, run: Run) -> Non
     mean = build_embedder("lite").eval()
     a, b, c = states
     mean.load_state_dict({k: 0.4 * a[k] + 0.2 * b[k] + 0.4 * c[k] if a[k].is_floating_point() else a[k] for k in a})
-    image = normalized(canary_pattern(64, 64)[None])
+    image = to_input(canary_pattern(64, 64)[None])
     with torch.inference_mode():
         expected = l2_normalized(mean(torch.from_numpy(image)).numpy())[0]
     assert np.allclose(manifest(to)["canary"]["embedding"], expected, atol=1e-4)

@@ -16,12 +16,14 @@ import onnx
 import pytest
 import torch
 
+from sightline_base.canary import canary_pattern
+from sightline_base.retrieval import l2_normalized
+
 from sightline_training.embedding.config import ConfigError, TrainConfig, load_config
 from sightline_training.embedding.curves import draw_curves, validation_means
 from sightline_training.embedding.deployed import DeployedEmbedder
 from sightline_training.embedding.export import write_model_folder
 from sightline_training.embedding.losses import triplet_angular_margin
-from sightline_training.embedding.metrics import l2_normalized
 from sightline_training.embedding.networks import build_embedder
 from sightline_training.embedding.pictures import Picture, read_label_file
 from sightline_training.embedding.place import Place, place_of_process
@@ -30,7 +32,6 @@ from sightline_training.embedding.split import split_by_label
 from sightline_training.embedding.start import start_run
 from sightline_training.embedding.train import _loader, as_input, rate_at, train
 from sightline_training.embedding.training_state import Average, Curves, load_checkpoint, save_checkpoint
-from sightline_training.manifest import canary_pattern
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 TINY = TrainConfig(

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from sightline_base.retrieval import l2_normalized
+
 from sightline_training.embedding import whitening
 from sightline_training.embedding.embedder import LiteEmbedder
-from sightline_training.embedding.metrics import l2_normalized
 from sightline_training.embedding.pictures import Picture, as_deployed, read_label_file, read_picture
 
 
