@@ -91,7 +91,7 @@ def _measured(folder: Path, pictures: list[Listed]) -> dict[str, float]:
 
 
 def _command(name: str, model: Path, boxes: Path) -> str:
-    return f"python -m sightline_training {name} ../models/{model.resolve().name} --boxes {boxes.name}"
+    return f"python -m sightline_training {name} ../../models/{model.resolve().name} --boxes {boxes.name}"
 
 
 def _quantize(options: argparse.Namespace) -> None:
@@ -115,15 +115,12 @@ def _export(options: argparse.Namespace) -> None:
     config = Config(**saved["config"])
     model = build_detector(config)
     model.load_state_dict(saved["average"])
+    say(f"{options.run / 'best.pt'} measured " + " ".join(f"{name} {value:.4f}" for name, value in saved["metrics"].items()))
     size = options.size or config.size
     _, held_out = _split(options.boxes)
     threshold = best_threshold(model, size, held_out)
     given = json.loads(options.provenance.read_text()) if options.provenance else {}
-    provenance: dict[str, Any] = {
-        "made": datetime.date.today().isoformat(),
-        "minutes": config.minutes,
-        **given,
-    }
+    provenance: dict[str, Any] = {"made": datetime.date.today().isoformat(), **given}
     write_model_folder(model, size, options.to, threshold, provenance, {})
     result = _measured(options.to, held_out)
     add_metrics(options.to, result, _command("evaluate-detector", options.to, options.boxes))

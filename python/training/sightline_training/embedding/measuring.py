@@ -4,7 +4,6 @@ import argparse
 import json
 import random
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -67,7 +66,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         gallery = read_label_file(options.gallery, options.gallery.parent, "\t")
         query = read_label_file(options.query, options.query.parent, "\t")
         result = retrieval_of(query, gallery, model.embed)
-        print(json.dumps(asdict(result)))
+        print(json.dumps({**result.figures(), "queries": result.queries}))
         asked = f"--gallery {options.gallery.name} --query {options.query.name}"
         _record(options, result.figures(), asked)
         return
@@ -94,7 +93,7 @@ def _record(options: argparse.Namespace, metrics: dict[str, float], asked: str) 
 def _command(verb: str, options: argparse.Namespace, asked: str | None = None) -> str:
     """The line for the manifest that repeats a measurement, without this machine's folders."""
     asked = asked or f"--list {options.list.name} --root PICTURES"
-    return f"python -m sightline_training {verb} ../models/{options.model.resolve().name} {asked}"
+    return f"python -m sightline_training {verb} ../../models/{options.model.resolve().name} {asked}"
 
 
 def _printed(rows: Iterable[tuple[str, Retrieval]]) -> dict[str, Retrieval]:

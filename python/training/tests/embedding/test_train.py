@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from torch import nn
 
 from sightline_base.canary import canary_pattern
 from sightline_base.retrieval import l2_normalized
@@ -22,7 +23,7 @@ from sightline_base.retrieval import l2_normalized
 from sightline_training.embedding.config import ConfigError, TrainConfig, load_config
 from sightline_training.embedding.curves import draw_curves, validation_means
 from sightline_training.embedding.deployed import DeployedEmbedder
-from sightline_training.embedding.export import write_model_folder
+from sightline_training.embedding.export import ExportError, write_model_folder
 from sightline_training.embedding.losses import triplet_angular_margin
 from sightline_training.embedding.networks import build_embedder
 from sightline_training.embedding.pictures import Picture, read_label_file
@@ -241,6 +242,14 @@ def test_an_exported_folder_says_what_the_network_says(network: str, tmp_path: P
     assert not {"Pad", "BatchNormalization"} & {n.op_type for n in graph.graph.node}
     # Exporters leave the source's paths in metadata.
     assert str(CONFIGS.parent).encode() not in (folder / "model.onnx").read_bytes()
+
+
+def test_a_network_that_answers_with_no_number_is_not_exported(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 8))
+    nn.init.constant_(model[3].bias, float("nan"))
+    with pytest.raises(ExportError, match="differs from PyTorch by nan"):
+        write_model_folder(model, 32, tmp_path / "tiny", 0.4, {}, {})
+    assert not (tmp_path / "tiny" / "manifest.json").exists()
 
 
 @pytest.mark.parametrize("name", ["general_lite", "general_lite_larger", "general_lite_harder", "pp_shitu_v2"])
