@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from golden import golden, picodet_heads
 from sightline_convert.decode import decode
 

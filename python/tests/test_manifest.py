@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from golden import REPOSITORY, golden
 from sightline_base.errors import SightlineError
 from sightline_base.input import input_contract

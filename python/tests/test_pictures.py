@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+
 from golden import golden, noise
 from sightline_base.canary import canary_pattern, detector_answer, embedder_answer
 from sightline_base.input import input_contract, to_input

@@ -7,6 +7,7 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+
 from sightline_base.errors import SightlineError
 from sightline_base.quantize import quantize
 from sightline_base.retrieval import l2_normalized

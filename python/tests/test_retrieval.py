@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from golden import golden
 from sightline_base import retrieval as module
 from sightline_base.retrieval import Retrieval, retrieval

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import paddle
+
 from sightline_base.input import to_input
 
 from .errors import ConversionError

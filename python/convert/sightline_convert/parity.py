@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from sightline_base.canary import canary_pattern, detector_answer, embedder_answer
 from sightline_base.input import to_input
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from sightline_base.input import to_input
 from sightline_base.quantize import quantize
 

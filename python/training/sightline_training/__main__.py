@@ -3,11 +3,10 @@
 import argparse
 import sys
 
-from sightline_base.errors import SightlineError
-
 import sightline_training.detection.commands as detection
 import sightline_training.embedding.commands as embedding
 import sightline_training.embedding.measuring as measuring
+from sightline_base.errors import SightlineError
 
 from .memory import keep_freed_memory
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from sightline_base.manifest import read_manifest, write_manifest
 from sightline_base.quantize import quantize
 

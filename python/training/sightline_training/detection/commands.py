@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+
 from sightline_base.input import to_input
 from sightline_base.manifest import add_metrics, read_manifest
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
 from sightline_base import resize
 
 from ..embedding.pictures import LabelFileError, read_picture

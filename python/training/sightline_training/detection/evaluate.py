@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
+
 from sightline_base.input import to_input
 from sightline_base.resize import resized
-from torch import Tensor
 
 from .data import Listed, Sample, load
 from .network import PicoDet, cells, flatten, to_boxes

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+
 from sightline_base.canary import canary_pattern, detector_answer
 from sightline_base.input import input_contract, to_input
 from sightline_base.manifest import set_default, write_manifest

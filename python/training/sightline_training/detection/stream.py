@@ -6,8 +6,9 @@ from multiprocessing.sharedctypes import Synchronized
 
 import numpy as np
 import torch
-from sightline_base.input import to_input
 from torch.utils.data import IterableDataset
+
+from sightline_base.input import to_input
 
 from .composites import Material, shelf, table
 from .config import Config

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+
 from sightline_base.errors import SightlineError
 from sightline_base.input import to_input
 from sightline_base.manifest import read_manifest

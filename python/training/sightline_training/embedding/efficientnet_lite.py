@@ -10,10 +10,11 @@ from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
-from sightline_base.input import MEAN, STD
 from torch import Tensor, nn
 
-from .config import ConfigError
+from sightline_base.input import MEAN, STD
+
+from ..config import ConfigError
 
 # (expansion, kernel, stride, channels out, repeats) of the seven stages at variant 0.
 STAGES = (

@@ -11,12 +11,13 @@ import onnxscript.optimizer
 import onnxscript.rewriter
 import onnxscript.rewriter.rules.common as rules
 import torch
+from torch import nn
+
 from sightline_base.canary import canary_pattern, embedder_answer
 from sightline_base.errors import SightlineError
 from sightline_base.input import input_contract, to_input
 from sightline_base.manifest import set_default, write_manifest
 from sightline_base.retrieval import l2_normalized
-from torch import nn
 
 OPSET = 17
 # What PyTorch's exporter writes by itself; its own way down to 17 stumbles over reductions, after folding it is clear.

@@ -8,10 +8,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from torch import nn
+
 from sightline_base.input import to_input
 from sightline_base.manifest import add_metrics
 from sightline_base.retrieval import Retrieval
-from torch import nn
 
 from ..int8 import CALIBRATION_PICTURES, write_int8_folder
 from ..progress import say

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from sightline_base.retrieval import l2_normalized
 
 from .pictures import Picture

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
 from sightline_base.errors import SightlineError
 from sightline_base.resize import cut_crop, resized
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+
 from sightline_base.retrieval import Retrieval
 
 from .layouts import in_shop, online_products

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from sightline_base.input import to_input
 from torch import Tensor, nn
 
+from sightline_base.input import to_input
+
+from ..config import ConfigError
 from .anchor import anchor_turn
-from .config import ConfigError, TrainConfig
+from .config import TrainConfig
 from .efficientnet_lite import load_imagenet
 from .embedder import LiteEmbedder, start_as_pca
 from .networks import Embedder, build_classifier, build_embedder, freeze, parameter_groups

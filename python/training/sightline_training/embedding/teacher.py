@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
-from sightline_base.input import to_input
 from torch import Tensor, nn
+
+from sightline_base.input import to_input
 
 from .efficientnet_lite import FEATURES, EfficientNetLite, load_imagenet
 from .embedder import GeM, pca

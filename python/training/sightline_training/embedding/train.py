@@ -9,13 +9,15 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sightline_base.input import MEAN, STD
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from sightline_base.input import MEAN, STD
+
+from ..config import ConfigError
 from ..progress import schedule_bar
 from .anchor import anchoring
-from .config import ConfigError, TrainConfig
+from .config import TrainConfig
 from .losses import similarity_distillation, triplet_angular_margin
 from .networks import build_embedder
 from .pictures import Picture

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from sightline_base.errors import SightlineError
 from torch import Tensor, nn
+
+from sightline_base.errors import SightlineError
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 
 import numpy as np
+
 from sightline_base.retrieval import Retrieval, retrieval
 
 from .camera import camera_view

@@ -6,8 +6,9 @@ from functools import partial
 import cv2
 import numpy as np
 import torch
-from sightline_base.resize import resized
 from torch.utils.data import Dataset
+
+from sightline_base.resize import resized
 
 from .camera import Random, camera_view
 from .pictures import Picture, read_picture

@@ -9,7 +9,7 @@ import torch
 
 from golden import golden, picodet_heads
 from sightline_base.input import to_input
-
+from sightline_training.config import ConfigError
 from sightline_training.detection import losses
 from sightline_training.detection.composites import Material, shelf, table
 from sightline_training.detection.config import load_config
@@ -18,7 +18,6 @@ from sightline_training.detection.evaluate import MOST, Judged, average_precisio
 from sightline_training.detection.export import ExportError, export_onnx, run_onnx
 from sightline_training.detection.network import BINS, Detector, cells, flatten, to_boxes
 from sightline_training.detection.overlap import giou, pairwise_iou
-from sightline_training.embedding.config import ConfigError
 from sightline_training.embedding.pictures import LabelFileError
 
 
@@ -195,7 +194,12 @@ def test_mirrored_copies_are_held_out_together():
 
 
 @pytest.mark.parametrize(
-    "line, message", [("sise: 320", "no such setting: sise"), ("assignment: tood", "one of task_aligned, atss, not 'tood'")]
+    "line, message",
+    [
+        ("sise: 320", "no such setting: sise"),
+        ("assignment: tood", "one of task_aligned, atss, not 'tood'"),
+        ("{batch: '16', sizes: 320, mixed_precision: 1}", "sizes: .* list; batch: .* integer; mixed_precision: .* boolean"),
+    ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, line: str, message: str):
     (tmp_path / "c.yaml").write_text(f"{line}\n")

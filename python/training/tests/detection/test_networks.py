@@ -8,12 +8,11 @@ import torch
 from torch import nn
 
 from sightline_base.input import to_input
-
+from sightline_training.config import ConfigError
 from sightline_training.detection.config import Config, load_config
 from sightline_training.detection.export import export_onnx, run_onnx
 from sightline_training.detection.lcnet import LCNetDetector, scaled
 from sightline_training.detection.networks import build_detector
-from sightline_training.embedding.config import ConfigError
 from sightline_training.embedding.macs import count_macs
 
 CONFIGS = Path(__file__).parents[2] / "configs"

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 
 from sightline_base.resize import resized
-
+from sightline_training.config import ConfigError
 from sightline_training.embedding.anchor import anchor_turn, anchoring
-from sightline_training.embedding.config import ConfigError, TrainConfig, load_config
+from sightline_training.embedding.config import TrainConfig, load_config
 from sightline_training.embedding.pictures import read_label_file, read_picture
 from sightline_training.embedding.sampler import Draw
 from sightline_training.embedding.train import LOSS_COLUMNS, train

@@ -10,7 +10,6 @@ import torch
 from sightline_base.canary import canary_pattern
 from sightline_base.input import to_input
 from sightline_base.retrieval import l2_normalized
-
 from sightline_training.embedding.efficientnet_lite import load_imagenet
 from sightline_training.embedding.embedder import LiteEmbedder
 from sightline_training.embedding.export import write_model_folder

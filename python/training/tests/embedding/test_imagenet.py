@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from sightline_base.input import MEAN, STD
-
 from sightline_training.embedding.efficientnet_lite import EfficientNetLite, load_imagenet
 from sightline_training.embedding.pictures import batches, read_label_file
 from sightline_training.embedding.place import place_of_process

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from sightline_base.resize import cut_crop, resized
-
 from sightline_training.embedding.camera import camera_view
 from sightline_training.embedding.pictures import LabelFileError, as_deployed, read_label_file, read_picture
 from sightline_training.embedding.split import split_by_label

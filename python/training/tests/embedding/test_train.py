@@ -19,8 +19,8 @@ from torch import nn
 
 from sightline_base.canary import canary_pattern
 from sightline_base.retrieval import l2_normalized
-
-from sightline_training.embedding.config import ConfigError, TrainConfig, load_config
+from sightline_training.config import ConfigError
+from sightline_training.embedding.config import TrainConfig, load_config
 from sightline_training.embedding.curves import draw_curves, validation_means
 from sightline_training.embedding.deployed import DeployedEmbedder
 from sightline_training.embedding.export import ExportError, write_model_folder
@@ -252,14 +252,22 @@ def test_a_network_that_answers_with_no_number_is_not_exported(tmp_path: Path) -
     assert not (tmp_path / "tiny" / "manifest.json").exists()
 
 
-@pytest.mark.parametrize("name", ["general_lite", "general_lite_larger", "general_lite_harder", "pp_shitu_v2"])
+@pytest.mark.parametrize("name", ["general_lite", "general_lite_larger", "general_lite_harder", "general_lite_wider", "pp_shitu_v2"])
 def test_the_shipped_configurations_are_valid(name: str) -> None:
     assert load_config(CONFIGS / f"{name}.yaml").steps > 0
 
 
 @pytest.mark.parametrize(
     "text, message",
-    [("{netwrk: lite}", "unknown field netwrk"), ("{network: lite}", "missing field"), ("[1]", "must be a mapping")],
+    [
+        ("{netwrk: lite}", "no such setting: netwrk"),
+        ("{network: lite}", "missing setting: optimizer; missing setting: learning_rate"),
+        ("", "missing setting: network"),
+        ("{network: heavy, steps: 1.5, sizes: [a]}", "network: .* 'lite' or 'pplcnet_v2'.* steps: .* integer.* sizes.0: .* integer"),
+        ("[1]", "must be a mapping"),
+        ("{1: 2}", "must be a mapping"),
+        ("{network: [", "while parsing"),
+    ],
 )
 def test_a_wrong_configuration_names_its_field(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "wrong.yaml"

@@ -8,7 +8,6 @@ import torch
 
 from sightline_base.errors import SightlineError
 from sightline_base.retrieval import l2_normalized
-
 from sightline_training.embedding import whitening
 from sightline_training.embedding.embedder import LiteEmbedder
 from sightline_training.embedding.pictures import Picture, as_deployed, read_label_file, read_picture
