@@ -104,7 +104,7 @@ const models = { detector: await readDetector(bundledModels), embedder: await re
 await using gallery = await openGallery(
   join(out, 'products.gallery'),
   galleryEmbedder(models.embedder.manifest),
-  'replace',
+  'create',
 )
 const stock = await makeStock()
 say('Photographing made-up products for the gallery …')
