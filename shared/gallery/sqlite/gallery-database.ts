@@ -34,15 +34,16 @@ export class GalleryDatabase {
   readonly #inode: number
 
   /** Opens the one that is there. Throws GALLERY_CORRUPT or GALLERY_EMBEDDER. */
-  constructor(folder: string, embedder: GalleryEmbedder) {
+  constructor(folder: string, embedder: GalleryEmbedder, journal: 'wal' | 'delete' = 'wal') {
     this.#folder = folder
     this.#embedder = embedder
     this.#file = join(folder, databaseName)
     this.#inode = statSync(this.#file).ino
     this.#database = openDatabase(this.#file, lockWaitMs)
     try {
-      this.#database.exec(pragmas)
+      // Before anything is set: it may be somebody else's.
       checkSchema(this.#database, folder)
+      this.#database.exec(pragmas(journal))
       this.#checkEmbedder()
       const dimension = Number(readMeta(this.#database, 'dimension'))
       if (dimension !== embedder.dimension) {

@@ -57,7 +57,7 @@ export function publishDraft(folder: string, embedder: GalleryEmbedder): Gallery
   const draft = join(folder, draftName, databaseName)
   if (hasGallery(folder)) {
     withDatabase(join(folder, databaseName), (database) => {
-      database.exec(pragmas)
+      database.exec(pragmas('wal'))
       replaceEntries(database, draft, embedder)
     })
   } else {
@@ -97,7 +97,7 @@ function makeGallery(folder: string, embedder: GalleryEmbedder, fill: (database:
 
 function draftOf(folder: string, embedder: GalleryEmbedder): GalleryDatabase {
   try {
-    if (hasGallery(folder)) return new GalleryDatabase(folder, embedder)
+    if (hasGallery(folder)) return new GalleryDatabase(folder, embedder, 'delete')
   } catch (error) {
     // Of another embedder, or damaged: nothing to go on with.
     if (!(error instanceof SightlineError) || error.retryable) throw error
@@ -105,7 +105,7 @@ function draftOf(folder: string, embedder: GalleryEmbedder): GalleryDatabase {
   }
   mkdirSync(folder, { recursive: true })
   makeGallery(folder, embedder)
-  return new GalleryDatabase(folder, embedder)
+  return new GalleryDatabase(folder, embedder, 'delete')
 }
 
 /** Whoever the vectors are of. Hours of work are not begun for a folder that can't be published to. */

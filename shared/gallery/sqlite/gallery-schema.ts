@@ -7,8 +7,12 @@ import type { Database, SqlValue } from './open-database.ts'
 const applicationId = 0x73696768
 const schemaVersion = 1
 
-/** Every change, and its file, survives a loss of power once it returned. */
-export const pragmas = 'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL'
+/**
+ * Every change survives a loss of power once it returned. `wal`: readers see the last state while one writes. `delete`: for
+ * one alone; what a full disk refused leaves no file behind.
+ */
+export const pragmas = (journal: 'wal' | 'delete'): string =>
+  `PRAGMA journal_mode = ${journal}; PRAGMA synchronous = FULL`
 
 export function createSchema(database: Database, embedder: GalleryEmbedder): void {
   transaction(database, () => {

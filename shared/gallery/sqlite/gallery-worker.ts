@@ -94,12 +94,20 @@ function perform(request: GalleryRequest): unknown {
       return info
     }
     case 'close': {
-      // A draft with something in it that was not published stays for the next build.
-      const isOver = mode === 'build' && (isPublished || index.info().entries === 0)
+      const isOver = mode === 'build' && (isPublished || isEmpty(index))
       opened.database.close()
       if (isOver) removeDraft(folder)
       return close(opened)
     }
+  }
+}
+
+/** A draft with something in it stays for the next build; so does one that can't be read, for that one to judge. */
+function isEmpty(index: GalleryIndex): boolean {
+  try {
+    return index.info().entries === 0
+  } catch {
+    return false
   }
 }
 
