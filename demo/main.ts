@@ -78,7 +78,7 @@ async function fillGallery(stock: Stock, gallery: Gallery, { embedder }: Models)
   }
   using progress = openProgress(terminal, 'enrolling', total)
   await using session = await openEmbedderSession(embedder, defaultWorkers())
-  await enrol(pictures, gallery, session, () => progress.advance(), new AbortController().signal)
+  await enrol(gallery, { pictures, session, onPicture: () => progress.advance() })
   return enrolled.map(({ item, label }) => ({ item, label, pictures: photographs.get(item) ?? [] }))
 }
 

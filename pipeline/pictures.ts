@@ -33,8 +33,11 @@ export async function expandPaths(paths: readonly string[]): Promise<readonly st
 
 /** The pixels of a picture file; throws FILE_UNREADABLE or what decoding throws. */
 export async function readPicture(file: string): Promise<Pixels> {
-  const bytes = await readFile(file).catch((cause: unknown) => {
+  return decodeImage(await readPictureFile(file), defaultImageLimits)
+}
+
+/** Throws FILE_UNREADABLE. */
+export const readPictureFile = (file: string): Promise<Uint8Array> =>
+  readFile(file).catch((cause: unknown) => {
     throw new SightlineError('FILE_UNREADABLE', `reading ${file}: ${describeError(cause)}`, { cause })
   })
-  return decodeImage(bytes, defaultImageLimits)
-}

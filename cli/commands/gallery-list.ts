@@ -1,5 +1,6 @@
 /** `sightline gallery list` and `remove`: what is enrolled, and taking it out again. */
 
+import { pictureId } from '@sightline/pipeline/picture-id.ts'
 import { usageError } from '@sightline/shared/errors/errors.ts'
 import type { GallerySelection } from '@sightline/shared/gallery/gallery.ts'
 import { type Command, flag, texts, type Values } from '../command.ts'
@@ -67,7 +68,8 @@ Example: sightline gallery remove --gallery products.gallery --item cola-330`,
 }
 
 function selectionOf(values: Values): GallerySelection {
-  const ids = texts(values, 'id')
+  // As it is written too: galleries of earlier versions hold ids as they were spelled.
+  const ids = texts(values, 'id').flatMap((id) => [...new Set([id, pictureId(id)])])
   const items = texts(values, 'item')
   const labels = texts(values, 'label')
   return {

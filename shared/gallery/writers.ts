@@ -6,7 +6,10 @@ import { SightlineError } from '../errors/errors.ts'
 export const thisWriter = (): string => `process ${process.pid} on ${hostname()}`
 
 /** `until`: when the hold of a writer that was killed ends, where it does not end with it. */
-export function busy(gallery: string, holder: { readonly who: string; readonly since: string; readonly until?: string }) {
+export function busy(
+  gallery: string,
+  holder: { readonly who: string; readonly since: string; readonly until?: string },
+) {
   const { who, since, until } = holder
   const killed = until === undefined ? '' : ` (if it was killed, wait until ${until})`
   return new SightlineError(

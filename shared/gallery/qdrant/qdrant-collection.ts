@@ -8,7 +8,7 @@
 import { z } from 'zod'
 import { otherwise, SightlineError } from '../../errors/errors.ts'
 import type { GalleryEmbedder, OpenMode } from '../gallery.ts'
-import { type CollectionRequest, type QdrantConnection } from './qdrant-connection.ts'
+import type { CollectionRequest, QdrantConnection } from './qdrant-connection.ts'
 import { firstGeneration, pointTo, readGenerations } from './qdrant-generations.ts'
 import { QdrantLease } from './qdrant-lease.ts'
 import type { Quantization } from './qdrant-location.ts'
@@ -145,7 +145,9 @@ export async function dropGeneration(gallery: QdrantConnection, name: string): P
 
 /** Gone already is fine: a request whose answer got lost is sent again. */
 export const drop = async (connection: QdrantConnection): Promise<void> => {
-  await connection.call((client, collection) => client.deleteCollection(collection)).catch(otherwise(['GALLERY_MISSING']))
+  await connection
+    .call((client, collection) => client.deleteCollection(collection))
+    .catch(otherwise(['GALLERY_MISSING']))
 }
 
 export async function makeIndexes(connection: QdrantConnection, { indexed }: Description): Promise<void> {

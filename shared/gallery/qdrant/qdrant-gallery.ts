@@ -200,7 +200,7 @@ export class QdrantGallery implements Gallery {
     const turn = this.#writing.then(() =>
       this.#ours(async (client, collection) => {
         try {
-          this.#lease?.check()
+          await this.#lease?.check()
           await request(client, collection)
         } catch (error) {
           this.#count.startAnew()
@@ -252,7 +252,7 @@ export class QdrantGallery implements Gallery {
     // No more items than entries: the limit cuts nothing off.
     const request = { key: 'item', exact: true, limit: Math.max(1, count) }
     const { hits } = await this.#ours((client, collection) => client.facet(collection, request))
-    this.#lastInfo = { revision, entries: count, items: hits.length, embedder: this.#embedder }
+    this.#lastInfo = { revision, entries: count, items: count === 0 ? 0 : hits.length, embedder: this.#embedder }
     return this.#lastInfo
   }
 }

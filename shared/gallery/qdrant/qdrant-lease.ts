@@ -13,10 +13,10 @@ import { pointId } from './qdrant-points.ts'
 /** Of all galleries of a Qdrant. */
 export const leasesCollection = 'sightline-writers'
 
-const holdMs = 15_000
-const renewMs = 4_000
+const holdMs = 10_000
+const renewMs = 3_000
 /** Whose hold has run out by the taker's clock: as much as two clocks may differ. */
-const clockDifferenceMs = 5_000
+const clockDifferenceMs = 2_000
 
 /** `owner` stays while it is held, `stamp` is new each time it is renewed. */
 const record = z.object({ owner: z.string(), stamp: z.string(), who: z.string(), since: z.string(), until: z.number() })
@@ -50,13 +50,10 @@ export class QdrantLease implements AsyncDisposable {
     return lease
   }
 
-  /** Throws GALLERY_BUSY or GALLERY_UNAVAILABLE once it can't be relied on any more. */
-  check(): void {
+  /** Throws GALLERY_BUSY once another one has got it, GALLERY_UNAVAILABLE where that can't be told. */
+  async check(): Promise<void> {
     if (this.#lost !== undefined) throw this.#lost
-    if (performance.now() < this.#heldUntil) return
-    throw new SightlineError('GALLERY_UNAVAILABLE', `the gallery ${this.#shown}: the hold of its writer ran out`, {
-      retryable: true,
-    })
+    if (performance.now() > this.#heldUntil) await this.renew()
   }
 
   /** Holds it for the full time again. Throws GALLERY_BUSY where another one has got it. */

@@ -69,11 +69,7 @@ export function replaceEntries(database: Database, draft: string, embedder: Gall
 }
 
 /** All or nothing. `read` shows one state of the file from beginning to end, `write` lets no other writer in. */
-export function transaction<Result>(
-  database: Database,
-  work: () => Result,
-  kind: 'read' | 'write' = 'write',
-): Result {
+export function transaction<Result>(database: Database, work: () => Result, kind: 'read' | 'write' = 'write'): Result {
   database.exec(kind === 'write' ? 'BEGIN IMMEDIATE' : 'BEGIN')
   try {
     const result = work()

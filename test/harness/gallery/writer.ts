@@ -12,7 +12,8 @@ if (what === 'put') {
     process.stdout.write(`${ids.join('\n')}\n`)
   }
 } else {
-  const held = what === 'write' ? await openGallery(location, embedder, 'write') : await openGalleryBuild(location, embedder)
+  const held =
+    what === 'write' ? await openGallery(location, embedder, 'write') : await openGalleryBuild(location, embedder)
   const target = 'draft' in held ? held.draft : held
   await target.put([entryOf('left', 1)])
   process.stdout.write('held\n')

@@ -40,7 +40,10 @@ export function buildingContract({ newLocation, open, build, lateInfo }: Contrac
       await next.draft.put([entryOf('d', 4)])
       await next.draft.remove({ ids: ['d'] })
       expect(await idsOf(reader)).toEqual(['a', 'b'])
-      expect((await reader.search([vectorOf(7)], 9))[0]!.map(({ label }) => label).toSorted()).toEqual(['Label a', 'Label b'])
+      expect((await reader.search([vectorOf(7)], 9))[0]!.map(({ label }) => label).toSorted()).toEqual([
+        'Label a',
+        'Label b',
+      ])
       expect(await next.publish()).toMatchObject({ revision: 2, entries: 2, items: 2 })
     }
     expect((await reader.search([vectorOf(7)], 9))[0]!.map(({ id }) => id).toSorted()).toEqual(['b', 'c'])

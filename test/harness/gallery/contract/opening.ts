@@ -76,7 +76,10 @@ export function openingContract({ newLocation, open, build, occupy, destroy }: C
       const gallery = await open(await newLocation(), 'create')
       await gallery.put([entryOf('a', 1)])
       await gallery[Symbol.asyncDispose]()
-      await expect(use(gallery)).rejects.toMatchObject({ code: 'GALLERY_UNAVAILABLE', message: expect.stringMatching('closed') })
+      await expect(use(gallery)).rejects.toMatchObject({
+        code: 'GALLERY_UNAVAILABLE',
+        message: expect.stringMatching('closed'),
+      })
     })
   })
 
