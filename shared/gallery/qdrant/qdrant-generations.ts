@@ -20,7 +20,7 @@ export const firstGeneration = (gallery: string): string => `${gallery}.build-0`
 export async function readGenerations(gallery: QdrantConnection): Promise<Generations> {
   const { aliases } = await gallery.call((client) => client.getAliases())
   const current = aliases.find(({ alias_name }) => alias_name === gallery.collection)?.collection_name
-  return { current, next: `${gallery.collection}.build-${numberOf(gallery.collection, current) + 1}` }
+  return { current, next: `${gallery.collection}.build-${Math.max(numberOf(gallery.collection, current), 0) + 1}` }
 }
 
 /** From now on the gallery's name stands for `next`. */

@@ -32,6 +32,7 @@ export class GalleryDatabase {
   readonly #folder: string
   readonly #file: string
   readonly #inode: number
+  #entry: ReturnType<Database['prepare']> | undefined
 
   /** Opens the one that is there. Throws GALLERY_CORRUPT or GALLERY_EMBEDDER. */
   constructor(folder: string, embedder: GalleryEmbedder, journal: 'wal' | 'delete' = 'wal') {
@@ -140,7 +141,9 @@ export class GalleryDatabase {
 
   /** The entry of a row with its vector; undefined where it is gone. */
   entry(place: number): (Omit<GalleryEntry, 'metadata'> & { readonly row: number }) | undefined {
-    const found = this.#database.prepare('SELECT id, item, label, vector FROM entries WHERE row = ?').get(place)
+    // Asked for each candidate of each search.
+    this.#entry ??= this.#database.prepare('SELECT id, item, label, vector FROM entries WHERE row = ?')
+    const found = this.#entry.get(place)
     if (found === undefined) return undefined
     const { id, item, label, vector } = found
     const entry = { id: String(id), item: String(item), label: String(label), vector: toVector(vector as Uint8Array) }
