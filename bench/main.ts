@@ -59,7 +59,7 @@ async function limit(count: number, crops: number, pictures: readonly Uint8Array
 const models = { detector: await readDetector(bundledModels), embedder: await readEmbedder(bundledModels) }
 const frames = await sampleFrames(values.pictures)
 const folder = join(await mkdtemp(join(tmpdir(), 'sightline-')), 'gallery')
-await using _gallery = await openGallery(folder, galleryEmbedder(models.embedder.manifest), 'replace')
+await using _gallery = await openGallery(folder, galleryEmbedder(models.embedder.manifest), 'create')
 await using pipeline = await openPipeline(valuesFor(pipelineSettings, { gallery: folder }))
 await using detector = await openBare(models.detector)
 await using embedder = await openBare(models.embedder)

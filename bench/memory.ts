@@ -26,7 +26,7 @@ const count = Number(values.frames)
 const models = { detector: await readDetector(bundledModels), embedder: await readEmbedder(bundledModels) }
 const frames = await sampleFrames(values.pictures)
 const folder = join(await mkdtemp(join(tmpdir(), 'sightline-')), 'gallery')
-await using _gallery = await openGallery(folder, galleryEmbedder(models.embedder.manifest), 'replace')
+await using _gallery = await openGallery(folder, galleryEmbedder(models.embedder.manifest), 'create')
 await using pipeline = await openPipeline(valuesFor(pipelineSettings, { gallery: folder }))
 
 // Allocators grow into their size during the first frames.

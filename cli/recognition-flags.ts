@@ -2,8 +2,8 @@
 import { gallerySettings } from '@sightline/matcher/settings.ts'
 import { type PipelineSettings, pipelineSettings } from '@sightline/pipeline/settings.ts'
 import type { Logger } from '@sightline/shared/errors/logger.ts'
-import { type Gallery, galleryEmbedder, type OpenMode } from '@sightline/shared/gallery/gallery.ts'
-import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
+import { type Gallery, type GalleryBuild, galleryEmbedder, type OpenMode } from '@sightline/shared/gallery/gallery.ts'
+import { type GalleryAccess, openGallery, openGalleryBuild } from '@sightline/shared/gallery/open-gallery.ts'
 import { plainKeyWarning } from '@sightline/shared/gallery/qdrant/qdrant-location.ts'
 import type { DetectorManifest, EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
 import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
@@ -52,17 +52,36 @@ export const detectorOf = async (values: Values, terminal: Terminal): Promise<Mo
 export const embedderOf = async (values: Values, terminal: Terminal): Promise<Model<EmbedderManifest>> =>
   readEmbedder(await modelsFolder(values, terminal))
 
+/** Where --gallery says that the gallery is. */
+export const galleryLocation = async (values: Values, terminal: Terminal): Promise<string> =>
+  (await readFlags(gallerySettings, values, terminal)).gallery
+
 /** Opens the gallery that --gallery names, with the embedder in use. */
-export async function openNamedGallery(
+export const openNamedGallery = (
   values: Values,
   { manifest }: Model<EmbedderManifest>,
   terminal: Terminal,
   mode: OpenMode = 'read',
-): Promise<Gallery> {
+): Promise<Gallery> =>
+  atGallery(values, terminal, (location, access) => openGallery(location, galleryEmbedder(manifest), mode, access))
+
+/** Begins a build of the gallery that --gallery names. */
+export const openNamedBuild = (
+  values: Values,
+  { manifest }: Model<EmbedderManifest>,
+  terminal: Terminal,
+): Promise<GalleryBuild> =>
+  atGallery(values, terminal, (location, access) => openGalleryBuild(location, galleryEmbedder(manifest), access))
+
+async function atGallery<Opened>(
+  values: Values,
+  terminal: Terminal,
+  open: (location: string, access: GalleryAccess) => Promise<Opened>,
+): Promise<Opened> {
   const { gallery, qdrantApiKey: apiKey } = await readFlags(gallerySettings, values, terminal)
   const warning = plainKeyWarning(gallery, apiKey)
   if (warning !== null) terminal.err(warning)
-  return openGallery(gallery, galleryEmbedder(manifest), mode, { apiKey })
+  return open(gallery, { apiKey })
 }
 
 const ignore = (): void => undefined

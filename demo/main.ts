@@ -85,7 +85,7 @@ async function fillGallery(
   }
   using progress = openProgress(terminal, 'enrolling', total)
   await using session = await openEmbedderSession(embedder, defaultWorkers())
-  await enrol(pictures, gallery, session, () => progress.advance(), new AbortController().signal)
+  await enrol(gallery, { pictures, session, onPicture: () => progress.advance() })
   return enrolled.map(({ item, label }) => ({ item, label, pictures: photographs.get(item) ?? [] }))
 }
 
@@ -109,7 +109,7 @@ await rm(out, { recursive: true, force: true })
 await mkdir(join(out, 'frames'), { recursive: true })
 const embedder = await readEmbedder(bundledModels)
 const location = join(out, 'products.gallery')
-await using gallery = await openGallery(location, galleryEmbedder(embedder.manifest), 'replace')
+await using gallery = await openGallery(location, galleryEmbedder(embedder.manifest), 'create')
 const stock = await makeStock()
 say('Photographing made-up products for the gallery …')
 const items = await fillGallery(stock, gallery, embedder)

@@ -19,6 +19,7 @@ export const errorCodes = [
   'INFERENCE_FAILED',
   'GALLERY_MISSING',
   'GALLERY_CORRUPT',
+  'GALLERY_BUSY',
   'GALLERY_EMBEDDER',
   'GALLERY_UNAVAILABLE',
   'LABELS_UNREADABLE',
@@ -61,6 +62,14 @@ export class SightlineError extends Error {
 
 /** What was asked for can't be done as it was asked. */
 export const usageError = (message: string): SightlineError => new SightlineError('USAGE', message)
+
+/** For a `catch` that takes errors of these codes as undefined and throws all others on. */
+export const otherwise =
+  (codes: readonly ErrorCode[]) =>
+  (error: unknown): undefined => {
+    if (!(error instanceof SightlineError) || !codes.includes(error.code)) throw error
+    return undefined
+  }
 
 /**
  * The text of anything that can be thrown, causes included, on one line; the one place where causes are told. It is what

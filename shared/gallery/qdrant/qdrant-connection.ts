@@ -28,19 +28,24 @@ export interface QdrantAccess {
 const backoff = { ...defaultRedelivery, maxBackoffMs: 1_000 }
 
 export class QdrantConnection {
+  readonly #location: QdrantLocation
+  readonly #access: QdrantAccess
   readonly #client: QdrantClient
-  readonly #collection: string
   readonly #deadlineMs: number
   readonly #hasKey: boolean
   readonly #closing = new AbortController()
   /** `http://host:6333/collection`, for messages. */
   readonly shown: string
+  readonly collection: string
 
   /** Connects to nothing yet. Throws CONFIG_INVALID for a key that can't be one. */
-  constructor(location: QdrantLocation, { apiKey, requestTimeoutMs = 10_000, deadlineMs = 15_000 }: QdrantAccess) {
+  constructor(location: QdrantLocation, access: QdrantAccess) {
+    const { apiKey, requestTimeoutMs = 10_000, deadlineMs = 15_000 } = access
     const { host, port, isSecure, prefix, collection } = location
+    this.#location = location
+    this.#access = access
     this.shown = `http${isSecure ? 's' : ''}://${host}:${port}${prefix}/${collection}`
-    this.#collection = collection
+    this.collection = collection
     this.#deadlineMs = deadlineMs
     this.#hasKey = apiKey !== undefined && apiKey !== ''
     if (this.#hasKey && !/^[\x21-\x7e]+$/.test(apiKey!)) {
@@ -70,9 +75,9 @@ export class QdrantConnection {
   async call<Result>(request: (client: QdrantClient, collection: string) => Promise<Result>): Promise<Result> {
     const end = performance.now() + this.#deadlineMs
     for (let attempt = 1; ; attempt += 1) {
-      if (this.#closing.signal.aborted) throw closed()
+      this.checkOpen()
       try {
-        return await request(this.#client, this.#collection)
+        return await request(this.#client, this.collection)
       } catch (error) {
         if (!passes(error)) throw this.#refused(error)
         const waitMs = backoffMs(attempt, backoff)
@@ -80,6 +85,33 @@ export class QdrantConnection {
         await this.#pause(waitMs)
       }
     }
+  }
+
+  /** One try, within a second: for what may be left undone. */
+  async once<Result>(request: (client: QdrantClient, collection: string) => Promise<Result>): Promise<Result> {
+    const access = { ...this.#access, requestTimeoutMs: 1_000, deadlineMs: 0 }
+    return new QdrantConnection(this.#location, access).call(request)
+  }
+
+  /** Makes the collection; another process that makes it at the same time has done the work. Returns whether it was this one. */
+  async create(request: CollectionRequest): Promise<boolean> {
+    try {
+      await this.call((client, collection) => client.createCollection(collection, request))
+      return true
+    } catch (error) {
+      if (statusOf(error) !== 409) throw error
+      return false
+    }
+  }
+
+  /** To another collection of the same Qdrant. */
+  sibling(collection: string): QdrantConnection {
+    return new QdrantConnection({ ...this.#location, collection }, this.#access)
+  }
+
+  /** Throws GALLERY_UNAVAILABLE once it is closed. */
+  checkOpen(): void {
+    if (this.#closing.signal.aborted) throw closed()
   }
 
   /** Ends the waiting for a server that is away. */
