@@ -7,7 +7,9 @@ import { MemoryBus } from '@sightline/shared/bus/memory/memory-bus.ts'
 import { messageLimit } from '@sightline/shared/contracts/dead-letter-topics.ts'
 import { type Topics, topicNames } from '@sightline/shared/contracts/topology.ts'
 import { type Logger, silentLogger } from '@sightline/shared/errors/logger.ts'
+import { galleryEmbedder } from '@sightline/shared/gallery/gallery.ts'
 import type { Execution } from '@sightline/shared/inference/execution-providers.ts'
+import { bundledModels, readEmbedderManifest } from '@sightline/shared/inference/models-folder.ts'
 import type { StagePorts } from '@sightline/shared/process/running-stage.ts'
 import type { BatchReport } from '@sightline/shared/stage/run-stage.ts'
 import type { PipelineSettings } from './settings.ts'
@@ -54,7 +56,8 @@ export async function openPipeline(
   const deployment = { cluster: 'embedded', prefix: '' }
   const ports: StagePorts = { bus, topics, group: (stage) => stage, deployment, log, report, now: Date.now }
   // Subscribed last stage first, disposed first stage first: what a stage hands on still finds its reader.
-  const matcher = scope.use(await openMatcher(settings, ports, 'read'))
+  const manifest = await readEmbedderManifest(settings.models ?? bundledModels)
+  const matcher = scope.use(await openMatcher(settings, ports, galleryEmbedder(manifest)))
   const embedder = scope.use(await openEmbedder(settings, ports))
   const detector = scope.use(await openDetector({ ...settings, ...inMemory }, ports))
   const closed = Promise.all([matcher, embedder, detector].map((stage) => stage.closed))

@@ -67,7 +67,7 @@ export const galleryAddCommand: Command = {
   summary: 'add labelled pictures to a gallery',
   help: `Usage: sightline gallery add --labels FILE --root DIR --gallery DIR [OPTIONS]
 
-A picture that is in the gallery already (the same path) is replaced. Running pipelines see the change at once.
+A gallery that is not there yet is made. A picture that is in it already (the same path) is replaced. Running pipelines see the change at once.
 
 ${optionsHelp}
 
@@ -105,6 +105,8 @@ const fill = {
   add: async (values: Values, terminal: Terminal): Promise<number> => {
     const { pictures, problems } = await labelsOf(values)
     const embedder = await embedderOf(values, terminal)
+    // The first picture of a deployment needs no build.
+    await (await openNamedGallery(values, embedder, terminal, 'create'))[Symbol.asyncDispose]()
     await using gallery = await openNamedGallery(values, embedder, terminal, 'write')
     const options = await enrolOptions(values, embedder, pictures, terminal)
     await using _session = options.session

@@ -2,12 +2,15 @@
 import type { Embeddings, ModelInfo } from '@sightline/shared/contracts/messages.ts'
 import type { RecognitionEvent } from '@sightline/shared/contracts/recognition-event.ts'
 import { SightlineError } from '@sightline/shared/errors/errors.ts'
-import type { Gallery, GalleryInfo } from '@sightline/shared/gallery/gallery.ts'
+import type { GalleryEmbedder } from '@sightline/shared/gallery/gallery.ts'
 import { done, failed, type Outcome, type Stage } from '@sightline/shared/stage/stage.ts'
 import { type DecideOptions, decide, type Match } from './decide.ts'
+import type { KnownInfo, KnownItems } from './known-items.ts'
 
-export interface MatchOptions extends DecideOptions {
-  readonly gallery: Gallery
+export interface MatchOptions extends Omit<DecideOptions, 'threshold'> {
+  readonly gallery: KnownItems
+  /** Least cosine similarity of a recognition with this embedder. */
+  readonly threshold: (embedder: GalleryEmbedder | null) => number
   readonly now: () => number
 }
 
@@ -37,8 +40,8 @@ export function matchStage(options: MatchOptions): Stage<Embeddings, Recognition
 }
 
 /** Vectors of different models can't be compared: the answer would be rubbish with confidence. */
-function embedderProblem({ embedder }: GalleryInfo, { name, sha256 }: ModelInfo): SightlineError | null {
-  if (embedder.sha256 === sha256) return null
+function embedderProblem({ embedder }: KnownInfo, { name, sha256 }: ModelInfo): SightlineError | null {
+  if (embedder === null || embedder.sha256 === sha256) return null
   return new SightlineError(
     'GALLERY_EMBEDDER',
     `the gallery holds vectors of ${embedder.name} (${embedder.sha256.slice(0, 12)}), the frame was embedded by ${name} (${sha256.slice(0, 12)}): rebuild the gallery with the embedder that runs, or run the gallery's`,
@@ -48,22 +51,23 @@ function embedderProblem({ embedder }: GalleryInfo, { name, sha256 }: ModelInfo)
 function eventOf(
   { frame, detector, embedder, detectionThreshold, timings }: Embeddings,
   matches: readonly Match[],
-  { revision, entries, items }: GalleryInfo,
+  { revision, entries, items, embedder: known }: KnownInfo,
   options: MatchOptions,
   started: number,
 ): RecognitionEvent {
   const now = options.now()
+  const threshold = options.threshold(known)
   return {
     id: frame.id,
     camera: frame.camera,
     source: frame.source,
     capturedAt: new Date(frame.capturedAt).toISOString(),
     image: frame.size,
-    objects: decide(matches, options),
+    objects: decide(matches, { ...options, threshold }),
     skipped: frame.skipped,
     gallery: { revision, entries, items },
     models: { detector, embedder },
-    thresholds: { detection: detectionThreshold, recognition: options.threshold },
+    thresholds: { detection: detectionThreshold, recognition: threshold },
     timings: { ...timings, matchMs: now - started, totalMs: now - frame.capturedAt },
   }
 }

@@ -1,42 +1,49 @@
 /** The matcher, composed once for its process and the embedded mode: reads `embeddings`, writes `recognitions`. */
+import { join } from 'node:path'
 import { carriedFrameId, frameHeaders, frameSubjectName } from '@sightline/shared/contracts/frame-subject.ts'
 import { encodeRecognitionEvent } from '@sightline/shared/contracts/recognition-event.ts'
 import { decodeEmbeddings } from '@sightline/shared/contracts/wire.ts'
-import { galleryEmbedder, type OpenMode } from '@sightline/shared/gallery/gallery.ts'
-import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
+import { SightlineError } from '@sightline/shared/errors/errors.ts'
+import type { GalleryEmbedder } from '@sightline/shared/gallery/gallery.ts'
+import { openGallery, readGalleryEmbedder } from '@sightline/shared/gallery/open-gallery.ts'
 import { plainKeyWarning } from '@sightline/shared/gallery/qdrant/qdrant-location.ts'
-import { bundledModels, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
+import { readManifest } from '@sightline/shared/inference/model-manifest.ts'
+import { bundledModels, modelNames, readEmbedderManifest } from '@sightline/shared/inference/models-folder.ts'
 import { inputCheck, type RunningStage, runtimeOf, type StagePorts } from '@sightline/shared/process/running-stage.ts'
 import { startStage } from '@sightline/shared/stage/run-stage.ts'
+import { openKnownItems } from './known-items.ts'
 import { matchStage } from './match.ts'
 import type { MatcherSettings } from './settings.ts'
 
 const name = 'matcher'
 
 /**
- * `mode` says what becomes of a gallery that is not there.
+ * It runs no network, and needs no models: whose vectors they are, and from which similarity on they are recognized, the
+ * gallery itself says. With `strict` there has to be a gallery of that embedder.
  *
- * @throws what reading the embedder's manifest and opening the gallery throws
+ * @throws what opening the gallery throws
  */
 export async function openMatcher(
   settings: MatcherSettings,
   ports: StagePorts,
-  mode: OpenMode = 'create',
+  strict?: GalleryEmbedder,
 ): Promise<RunningStage> {
   const { topics, log, now, whenThere = (_what, open) => open() } = ports
   const { gallery: location, qdrantApiKey: apiKey } = settings
-  const { manifest } = await readEmbedder(settings.models ?? bundledModels)
   await using scope = new AsyncDisposableStack()
   const warning = plainKeyWarning(location, apiKey)
   if (warning !== null) log.warn({}, warning)
-  const open = () => openGallery(location, galleryEmbedder(manifest), mode, { apiKey })
-  const gallery = scope.use(await whenThere('the gallery', open))
+  const open = (embedder: GalleryEmbedder) => openGallery(location, embedder, 'read', { apiKey })
+  if (strict !== undefined) await (await open(strict))[Symbol.asyncDispose]()
+  const embedder = () => readGalleryEmbedder(location, { apiKey })
+  const gallery = scope.use(await whenThere('the gallery', () => openKnownItems({ embedder, open, now })))
   const { entries, items, revision } = await gallery.info()
   log.info({ entries, items, revision }, 'the gallery is open')
-  if (entries === 0) log.warn({}, 'the gallery is empty: everything will be unknown')
+  if (entries === 0) log.warn({}, 'the gallery is empty, or not there yet: everything will be unknown')
+  const earlier = await thresholdsOfOurs()
   const stage = matchStage({
     gallery,
-    threshold: settings.threshold ?? manifest.defaults.scoreThreshold,
+    threshold: (known) => settings.threshold ?? known?.threshold ?? earlier(known),
     labelThresholds: settings.labelThresholds,
     nmsIou: settings.nmsIou,
     candidates: settings.candidates,
@@ -68,5 +75,24 @@ export async function openMatcher(
     ],
     closed: subscription.closed,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+/**
+ * For galleries of earlier versions, which do not tell from which similarity on something is recognized: that of the model
+ * that comes with Sightline, by its manifest. Throws CONFIG_INVALID where the gallery is of none of these.
+ */
+async function thresholdsOfOurs(): Promise<(embedder: GalleryEmbedder | null) => number> {
+  const manifests = await Promise.all(
+    (await modelNames(bundledModels)).map((one) => readManifest(join(bundledModels, one))),
+  )
+  const inUse = await readEmbedderManifest(bundledModels)
+  return (embedder) => {
+    const found = embedder === null ? inUse : manifests.find(({ sha256 }) => sha256 === embedder.sha256)
+    if (found?.task === 'embedder') return found.defaults.scoreThreshold
+    throw new SightlineError(
+      'CONFIG_INVALID',
+      `the gallery was made by an earlier version, and does not tell from which similarity on ${embedder?.name} recognizes something: set SIGHTLINE_THRESHOLD, or build it again`,
+    )
   }
 }

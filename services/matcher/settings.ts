@@ -1,7 +1,7 @@
 /** The matcher's settings, as a service and in the embedded mode. */
 import { usageError } from '@sightline/shared/errors/errors.ts'
 import { combine, settingGroup, type ValuesOf } from '@sightline/shared/process/settings.ts'
-import { modelsSettings, stageSettings } from '@sightline/shared/process/stage-settings.ts'
+import { stageSettings } from '@sightline/shared/process/stage-settings.ts'
 import { take } from '@sightline/shared/process/take.ts'
 
 /** PP-ShiTuV2 takes 0.05, and so loses one of two packages that stand side by side on a shelf; `eval --scenes` tells. */
@@ -27,7 +27,7 @@ export const gallerySettings = settingGroup({
 export const matchSettings = settingGroup({
   threshold: {
     schema: take.number(-1, 1).optional(),
-    help: "least similarity of a recognition, -1..1; the embedder's where not given",
+    help: "least similarity of a recognition, -1..1; that of the gallery's embedder where not given",
     flag: { value: 'T' },
   },
   labelThresholds: {
@@ -47,7 +47,7 @@ export const matchSettings = settingGroup({
   },
 })
 
-export const matcherSettings = combine(stageSettings, modelsSettings, gallerySettings, matchSettings)
+export const matcherSettings = combine(stageSettings, gallerySettings, matchSettings)
 
 export type MatcherSettings = ValuesOf<typeof matcherSettings>
 

@@ -26,6 +26,8 @@ export interface GalleryEmbedder {
   readonly name: string
   readonly sha256: string
   readonly dimension: number
+  /** Least similarity of a recognition, where nobody says another one. Galleries of earlier versions do not tell it. */
+  readonly threshold?: number
 }
 
 /** Of an embedder's manifest. */
@@ -33,7 +35,13 @@ export const galleryEmbedder = (manifest: {
   readonly name: string
   readonly sha256: string
   readonly output: { readonly dimension: number }
-}): GalleryEmbedder => ({ name: manifest.name, sha256: manifest.sha256, dimension: manifest.output.dimension })
+  readonly defaults: { readonly scoreThreshold: number }
+}): GalleryEmbedder => ({
+  name: manifest.name,
+  sha256: manifest.sha256,
+  dimension: manifest.output.dimension,
+  threshold: manifest.defaults.scoreThreshold,
+})
 
 export interface GalleryInfo {
   /** Grows with every change; events carry it, so that an answer can be traced to what was known. */

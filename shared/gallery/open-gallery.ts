@@ -28,6 +28,19 @@ export async function openGallery(
   return openSqliteGallery({ folder: location, embedder, mode })
 }
 
+/** Whose vectors the gallery at this location holds; undefined where there is none. Throws what `openGallery` does of reading. */
+export async function readGalleryEmbedder(
+  location: string,
+  { apiKey }: GalleryAccess = {},
+): Promise<GalleryEmbedder | undefined> {
+  if (isQdrantLocation(location)) {
+    const { readQdrantEmbedder } = await import('./qdrant/qdrant-gallery.ts')
+    return readQdrantEmbedder({ location, apiKey })
+  }
+  const { readFolderEmbedder } = await import('./sqlite/gallery-folder.ts')
+  return readFolderEmbedder(location)
+}
+
 /** Begins a build, or goes on with one that was broken off. Throws what `openGallery` does, but for a gallery that is missing. */
 export async function openGalleryBuild(
   location: string,

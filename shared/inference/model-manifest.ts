@@ -132,6 +132,13 @@ export interface Model<Manifest extends ModelManifest = ModelManifest> {
  * Throws MODEL_MISSING, MODEL_CONTRACT (the manifest does not fit) or MODEL_CORRUPT (the weights are not the manifest's).
  */
 export async function readModel(folder: string): Promise<Model> {
+  const manifest = await readManifest(folder)
+  await checkFiles(folder, manifest)
+  return { manifest, path: join(folder, manifest.file) }
+}
+
+/** Reads `folder`/manifest.json alone, for whoever does not run the model. Throws MODEL_MISSING or MODEL_CONTRACT. */
+export async function readManifest(folder: string): Promise<ModelManifest> {
   const manifestPath = join(folder, 'manifest.json')
   const text = await readFile(manifestPath, 'utf8').catch((cause: unknown) => {
     throw new SightlineError('MODEL_MISSING', `no model in ${folder}: ${manifestPath} can't be read`, { cause })
@@ -146,8 +153,7 @@ export async function readModel(folder: string): Promise<Model> {
   if (!parsed.success) {
     throw new SightlineError('MODEL_CONTRACT', `${manifestPath} does not fit: ${z.prettifyError(parsed.error)}`)
   }
-  await checkFiles(folder, parsed.data)
-  return { manifest: parsed.data, path: join(folder, parsed.data.file) }
+  return parsed.data
 }
 
 async function checkFiles(folder: string, { file, sha256, data = [] }: ModelManifest): Promise<void> {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { SightlineError } from '../errors/errors.ts'
-import { type DetectorManifest, type EmbedderManifest, type Model, readModel } from './model-manifest.ts'
+import { type DetectorManifest, type EmbedderManifest, type Model, readManifest, readModel } from './model-manifest.ts'
 
 /** The models that come with the project. */
 export const bundledModels: string = fileURLToPath(new URL('../../models/', import.meta.url))
@@ -36,6 +36,13 @@ export async function readEmbedder(folder: string, name?: string): Promise<Model
   const { manifest, path } = await readModel(join(folder, name ?? (await readModelsIndex(folder)).embedder))
   if (manifest.task !== 'embedder') throw wrongTask(manifest.name, manifest.task, 'embedder')
   return { manifest, path }
+}
+
+/** What is known of the embedder in use; its weights are neither read nor checked. */
+export async function readEmbedderManifest(folder: string): Promise<EmbedderManifest> {
+  const manifest = await readManifest(join(folder, (await readModelsIndex(folder)).embedder))
+  if (manifest.task !== 'embedder') throw wrongTask(manifest.name, manifest.task, 'embedder')
+  return manifest
 }
 
 /** Names of the model folders, sorted; they are not checked. A name with a dot in front is work under way. */

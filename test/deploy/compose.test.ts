@@ -126,7 +126,7 @@ test.each(Object.keys(settingsOf))('the %s has limits, and a restart that waits 
   expect(command).toEqual(['sh', 'deploy/restart-late.sh', 'node', `services/${name}/main.ts`])
 })
 
-test.each(['detector', 'embedder', 'matcher', 'demo-gallery'])(
+test.each(['detector', 'embedder', 'demo-gallery'])(
   'the %s waits for models that are pulled, and reads them there',
   (name) => {
     const models = '/models'
@@ -144,6 +144,12 @@ test.each(['detector', 'embedder', 'matcher', 'demo-gallery'])(
     expect([...Object.values(reader.environment ?? {}), ...(reader.command ?? [])]).toContain(models)
   },
 )
+
+test('the matcher, which runs no network, sees no weights', () => {
+  const { volumes, environment } = plain.services['matcher']!
+  expect(volumes).toBeUndefined()
+  expect(Object.keys(environment!)).not.toContain('SIGHTLINE_MODELS')
+})
 
 test('a variable of the environment replaces a default', () => {
   const { detector, kafka } = readCompose({

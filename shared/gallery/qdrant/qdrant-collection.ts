@@ -24,6 +24,7 @@ const description = z.object({
         embedder: z.string(),
         sha256: z.string(),
         dimension: z.int(),
+        threshold: z.number().optional(),
         firstRevision: z.int(),
         /** Whose generation it is. */
         gallery: z.string().optional(),
@@ -86,7 +87,8 @@ async function describe(connection: QdrantConnection): Promise<Description> {
   if (sightline.format !== format) {
     throw corrupt(connection, `it has the format ${sightline.format}, this version of Sightline reads ${format}`)
   }
-  const embedder = { name: sightline.embedder, sha256: sightline.sha256, dimension: sightline.dimension }
+  const { embedder: name, sha256, dimension, threshold } = sightline
+  const embedder = { name, sha256, dimension, ...(threshold !== undefined && { threshold }) }
   const vectors = data.config.params.vectors[vectorName(embedder)]
   if (vectors?.size !== embedder.dimension || vectors.distance !== 'Cosine') {
     throw corrupt(connection, `its vectors are not those of ${embedder.name} that it tells of`)
@@ -163,13 +165,13 @@ function collectionFor(
   embedder: GalleryEmbedder,
   quantization: Description['quantization'],
 ): CollectionRequest {
-  const { name, sha256, dimension } = embedder
+  const { name, sha256, dimension, threshold } = embedder
   return {
     vectors: { [vectorName(embedder)]: { size: dimension, distance: 'Cosine' } },
     hnsw_config: { m: 16, ef_construct: 128 },
     // One log: an upsert is one record of it, whole or absent.
     shard_number: 1,
-    metadata: { sightline: { format, embedder: name, sha256, dimension, firstRevision: 0, gallery } },
+    metadata: { sightline: { format, embedder: name, sha256, dimension, threshold, firstRevision: 0, gallery } },
     ...(quantization && { quantization_config: quantization }),
   }
 }

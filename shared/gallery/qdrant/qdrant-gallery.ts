@@ -15,7 +15,7 @@ import type {
   OpenMode,
 } from '../gallery.ts'
 import { checkVector } from '../vectors.ts'
-import { checkStillOurs, prepareCollection, readRevision } from './qdrant-collection.ts'
+import { checkStillOurs, describeIfThere, prepareCollection, readRevision } from './qdrant-collection.ts'
 import { type QdrantAccess, type QdrantClient, QdrantConnection, statusOf } from './qdrant-connection.ts'
 import { QdrantLease } from './qdrant-lease.ts'
 import { readQdrantLocation } from './qdrant-location.ts'
@@ -64,6 +64,18 @@ export async function openQdrantGallery({ embedder, mode, ...options }: QdrantGa
   const connection = new QdrantConnection(location, options)
   await prepareCollection(connection, embedder, mode, location.quantization)
   return new QdrantGallery(connection, embedder, mode === 'write' ? await QdrantLease.take(connection) : undefined)
+}
+
+/** Undefined where there is no gallery. */
+export async function readQdrantEmbedder(
+  options: Omit<QdrantGalleryOptions, 'embedder' | 'mode'>,
+): Promise<GalleryEmbedder | undefined> {
+  const connection = new QdrantConnection(readQdrantLocation(options.location), options)
+  try {
+    return (await describeIfThere(connection))?.embedder
+  } finally {
+    connection.close()
+  }
 }
 
 export class QdrantGallery implements Gallery {

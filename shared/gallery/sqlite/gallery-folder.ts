@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { SightlineError } from '../../errors/errors.ts'
 import type { GalleryEmbedder, GalleryInfo, OpenMode } from '../gallery.ts'
 import { corrupt, databaseName, GalleryDatabase, lockWaitMs } from './gallery-database.ts'
-import { checkSchema, createSchema, pragmas, replaceEntries } from './gallery-schema.ts'
-import { type Database, openDatabase } from './open-database.ts'
+import { checkSchema, createSchema, pragmas, readEmbedder, replaceEntries } from './gallery-schema.ts'
+import { type Database, openDatabase, passingCodes, resultCode } from './open-database.ts'
 import { lockName, WriterLock } from './writer-lock.ts'
 
 const draftName = 'draft'
@@ -33,6 +33,21 @@ export function openFolder(folder: string, embedder: GalleryEmbedder, mode: Open
     lock?.[Symbol.dispose]()
     throw error
   }
+}
+
+/** Whose vectors the gallery holds; undefined where there is none. Throws GALLERY_CORRUPT. */
+export function readFolderEmbedder(folder: string): GalleryEmbedder | undefined {
+  if (!hasGallery(folder)) return undefined
+  let found: GalleryEmbedder | undefined
+  withDatabase(join(folder, databaseName), (database) => {
+    try {
+      checkSchema(database, folder)
+      found = readEmbedder(database)
+    } catch (error) {
+      throw error instanceof SightlineError || passingCodes.has(resultCode(error)) ? error : corrupt(folder, error)
+    }
+  })
+  return found
 }
 
 /** The draft of a build: a gallery of its own, kept where it is of the same embedder. Throws as `openFolder` does. */

@@ -91,10 +91,23 @@ export function writeMeta(database: Database, name: string, value: string): void
   database.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)').run(name, value)
 }
 
-function writeEmbedder(database: Database, { name, sha256, dimension }: GalleryEmbedder): void {
+function writeEmbedder(database: Database, { name, sha256, dimension, threshold }: GalleryEmbedder): void {
   writeMeta(database, 'embedder', name)
   writeMeta(database, 'sha256', sha256)
   writeMeta(database, 'dimension', String(dimension))
+  if (threshold === undefined) database.exec("DELETE FROM meta WHERE name = 'threshold'")
+  else writeMeta(database, 'threshold', String(threshold))
+}
+
+/** Whose vectors the file holds. */
+export function readEmbedder(database: Database): GalleryEmbedder {
+  const found = database.prepare("SELECT value FROM meta WHERE name = 'threshold'").get()
+  return {
+    name: readMeta(database, 'embedder'),
+    sha256: readMeta(database, 'sha256'),
+    dimension: Number(readMeta(database, 'dimension')),
+    ...(found !== undefined && { threshold: Number(found['value']) }),
+  }
 }
 
 export function row(database: Database, sql: string, ...values: readonly SqlValue[]): Record<string, unknown> {

@@ -1,5 +1,6 @@
 /** How a gallery is opened, made, closed and missed; part of the contract of every driver. */
 import { describe, expect, test } from 'vitest'
+import { openGallery, readGalleryEmbedder } from '../../../../shared/gallery/open-gallery.ts'
 import { embedder, entryOf, vectorOf } from '../entries.ts'
 import { type ContractTools, idsOf, operations, other } from './tools.ts'
 
@@ -18,6 +19,16 @@ export function openingContract({ newLocation, open, build, occupy, destroy }: C
       expect(await gallery.info()).toMatchObject({ entries: 1, items: 1, revision })
       expect((await gallery.search([vectorOf(2)], 1))[0]![0]!.id).toBe('b')
     }
+  })
+
+  test('tells whose vectors it holds to whoever does not know', async () => {
+    const location = await newLocation()
+    expect(await readGalleryEmbedder(location)).toBeUndefined()
+    await using gallery = await open(location, 'create')
+    expect(await readGalleryEmbedder(location)).toEqual((await gallery.info()).embedder)
+    const another = await newLocation()
+    await using _made = await openGallery(another, { ...embedder, threshold: 0.625 }, 'create')
+    expect(await readGalleryEmbedder(another)).toEqual({ ...embedder, threshold: 0.625 })
   })
 
   test('is made once by several that make it at the same time', async () => {
