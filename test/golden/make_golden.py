@@ -83,6 +83,97 @@ def picodet() -> dict[str, object]:
     return {"boxes": [[round(float(v), 4) for v in box] + [round(score, 6)] for score, box in kept[:20] if score >= 0.3]}
 
 
+def suppressed(found: list[tuple[float, np.ndarray]], frame: tuple[int, int], limit: float) -> list[list[float]]:
+    """Clips, leaves out what is under a pixel, and of two that overlap the weaker: [x1, y1, x2, y2, score], best first."""
+    clipped = [(score, np.clip(box, 0, [*frame, *frame])) for score, box in found]
+    whole = sorted((one for one in clipped if min(one[1][2:] - one[1][:2]) >= 1), key=lambda one: -one[0])
+    kept: list[tuple[float, np.ndarray]] = []
+    for score, box in whole:
+        if all(iou(box, other) <= limit for _, other in kept):
+            kept.append((score, box))
+    return [[round(float(v), 4) for v in box] + [round(score, 6)] for score, box in kept]
+
+
+def unit(count: int, seed: int) -> np.ndarray:
+    """0 ... 1 in float32."""
+    return (noise(count, seed) / 255).astype(np.float32).astype(np.float64)
+
+
+def layouts() -> dict[str, object]:
+    """
+    Each layout that a detector's manifest can name, read anchor by anchor from noise. A threshold of 0.5, an overlap of 0.5;
+    `letterbox` by the words of those who train so: r = min(W / w, H / h), the picture in the middle or at the top left.
+    """
+    answers: dict[str, object] = {}
+    width, height, frame = 96, 64, (300, 100)
+    stretched = lambda box: box * [300 / 96, 100 / 64, 300 / 96, 100 / 64]
+    ratio = min(96 / 300, 64 / 100)  # 0.32: 96 x 32
+    centred = lambda box: (box - [0, 16, 0, 16]) / ratio
+    topmost = lambda box: box / ratio
+    sizes = np.array([width, height, width / 2, height / 2])
+
+    def around(x: float, y: float, w: float, h: float) -> np.ndarray:
+        return np.array([x - w / 2, y - h / 2, x + w / 2, y + h / 2])
+
+    def put(name: str, found: list[tuple[float, np.ndarray]]) -> None:
+        answers[name] = suppressed([one for one in found if one[0] >= 0.5], frame, 0.5)
+
+    # [A, 4 + 1 + 3]: YOLOv5, v7.
+    rows = unit(40 * 8, 11).reshape(40, 8)
+    put("v5", [(float(row[4] * row[5:].max()), stretched(around(*(row[:4] * sizes)))) for row in rows])
+    put("v5 letterbox", [(float(row[4] * row[5:].max()), centred(around(*(row[:4] * sizes)))) for row in rows])
+    put("yolox decoded", [(float(row[4] * row[5:].max()), topmost(around(*(row[:4] * sizes)))) for row in rows])
+    # [4 + 3, A]: YOLOv8 and later, in pixels and in fractions.
+    columns = unit(7 * 40, 12).reshape(7, 40).T
+    put("v8 letterbox", [(float(one[4:].max()), centred(around(*(one[:4] * sizes)))) for one in columns])
+    put("v8 fraction", [(float(one[4:].max()), stretched(around(*(one[:4] * sizes)))) for one in columns])
+    # Corners [A, 4] and scores [A, 3] apart.
+    corners = unit(40 * 4, 13).reshape(40, 4) * [width, height, width, height]
+    scores = unit(40 * 3, 14).reshape(40, 3)
+    put("corners", [(float(score.max()), stretched(box)) for box, score in zip(corners, scores)])
+    # YOLOX as it comes: distance to the cell and logarithms of the sides, strides 8, 16, 32.
+    cells = [(column, row, stride) for stride in (8, 16, 32) for row in range(64 // stride) for column in range(96 // stride)]
+    raw = unit(len(cells) * 8, 15).reshape(len(cells), 8)
+    found = []
+    for (column, row, stride), one in zip(cells, raw):
+        w, h = np.exp(one[2:4] * 2 - 1) * stride
+        found.append((float(one[4] * one[5:].max()), topmost(around((one[0] + column) * stride, (one[1] + row) * stride, w, h))))
+    put("yolox cells", found)
+    # PicoDet's scores [A, 3] and distances [A, 4 * 4] apart; stride 64 cuts cells off: 2 x 1.
+    found = []
+    for level, stride in enumerate((16, 64)):
+        across, down = -(-96 // stride), -(-64 // stride)
+        scores = unit(across * down * 3, 20 + level).reshape(-1, 3)
+        logits = unit(across * down * 16, 30 + level).reshape(-1, 4, 4) * 8 - 4
+        for cell in range(across * down):
+            weights = np.exp(logits[cell])
+            sides = (weights / weights.sum(1, keepdims=True) * np.arange(4)).sum(1) * stride
+            x, y = (cell % across + 0.5) * stride, (cell // across + 0.5) * stride
+            box = np.array([x - sides[0], y - sides[1], x + sides[2], y + sides[3]])
+            found.append((float(scores[cell].max()), stretched(box)))
+    put("picodet apart", found)
+    return answers
+
+
+def letterboxes() -> dict[str, str]:
+    """The same picture as above with its aspect ratio kept: Ultralytics' LetterBox and YOLOX's preproc, in hexadecimal."""
+    picture = noise(61 * 43 * 3, 7).reshape(43, 61, 3)
+    answers = {}
+    for width, height in [(48, 48), (32, 61), (100, 40)]:
+        ratio = min(height / 43, width / 61)
+        inner = (round(61 * ratio), round(43 * ratio))
+        across, down = (width - inner[0]) / 2, (height - inner[1]) / 2
+        border = (round(down - 0.1), round(down + 0.1), round(across - 0.1), round(across + 0.1))
+        resized = cv2.resize(picture, inner, interpolation=cv2.INTER_LINEAR)
+        answer = cv2.copyMakeBorder(resized, *border, cv2.BORDER_CONSTANT, value=(114, 114, 114))
+        answers[f"{width}x{height} centre"] = answer.tobytes().hex()
+        inner = (int(61 * ratio), int(43 * ratio))
+        answer = np.full((height, width, 3), 114, np.uint8)
+        answer[: inner[1], : inner[0]] = cv2.resize(picture, inner, interpolation=cv2.INTER_LINEAR)
+        answers[f"{width}x{height} top-left"] = answer.tobytes().hex()
+    return answers
+
+
 def iou(a: np.ndarray, b: np.ndarray) -> float:
     width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
     height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
@@ -234,6 +325,7 @@ def inside(box: list, region: list) -> float:
 GOLDEN = {
     "resize": resizes, "average": averages, "picodet": picodet, "tensor": tensor, "input": inputs, "canary": canary, "retrieval": retrieval,
     "detection": detection,
+    "layouts": layouts, "letterbox": letterboxes,
 }
 
 if __name__ == "__main__":
