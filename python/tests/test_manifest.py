@@ -1,6 +1,7 @@
 """Manifests are written and taken as the pipeline takes them: by the published schema, and by the file that both are told."""
 
 import copy
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,23 @@ def test_what_the_pipeline_would_refuse_is_not_written(model: Path, canary: dict
 def test_weights_that_are_not_the_manifests_are_refused(model: Path) -> None:
     (model / "model.onnx").write_bytes(b"others")
     with pytest.raises(SightlineError, match="is not the file its manifest describes"):
+        read_manifest(model)
+
+
+def test_weights_in_further_files_are_checked_each_and_together(model: Path) -> None:
+    parts = {"b.data": b"second", "a.data": b"third"}
+    for name, content in parts.items():
+        (model / name).write_bytes(content)
+    told = json.loads((model / "manifest.json").read_text())
+    told["data"] = [{"file": name, "sha256": sha256_of(model / name), "bytes": len(content)} for name, content in parts.items()]
+    told["sha256"] = hashlib.sha256(b"weightssecondthird").hexdigest()
+    (model / "manifest.json").write_text(json.dumps(told))
+    assert read_manifest(model)["data"] == told["data"]
+    (model / "a.data").write_bytes(b"THIRD")
+    with pytest.raises(SightlineError, match="a.data is not the file its manifest describes"):
+        read_manifest(model)
+    (model / "a.data").unlink()
+    with pytest.raises(SightlineError, match="a.data is missing"):
         read_manifest(model)
 
 

@@ -2,7 +2,7 @@
 
 /**
  * height · width · 3 bytes of RGB: `(x · (c + 1) + y · (3 - c) + 64 · ((x / 32 xor y / 32) mod 4)) mod 256` in whole
- * numbers; python/training/ makes the same pattern when it records the answer.
+ * numbers; python/base/ makes the same pattern when an answer is recorded, test/golden/canary.json holds both.
  */
 export function canaryPattern(width: number, height: number): Uint8Array<ArrayBuffer> {
   const rgb = new Uint8Array(width * height * 3)

@@ -269,8 +269,62 @@ def figures(queries: list, gallery: "list | None", answerable: bool = False) -> 
     return {"recall@1": mean(first), "recall@5": mean(five), "mAP": mean(precisions), "queries": len(first)}
 
 
+def detection() -> list[dict[str, object]]:
+    """Pictures with true boxes, ignored regions and what was found ([score, x1, y1, x2, y2]), and their AP50, AP and recall@100."""
+    two = {"truth": [[0, 0, 10, 10], [20, 20, 40, 40]], "ignore": []}
+    right = [[0.9, 0, 0, 10, 10], [0.8, 20, 20, 40, 40]]
+    crowd = [[0.9 - index / 1000, 500 + index, 0, 501 + index, 1] for index in range(100)]
+    cases = [
+        ("all and nothing else", [{**two, "found": right}]),
+        ("one wrong before one of two right", [{**two, "found": [[0.95, 70, 70, 80, 80], right[0]]}]),
+        ("a second box on the same object is wrong", [{**two, "found": [right[0], [0.85, 0, 0, 10, 10], right[1]]}]),
+        ("more overlap is asked at each threshold", [{"truth": [[0, 0, 10, 10]], "ignore": [], "found": [[0.9, 0, 0, 9, 9]]}]),
+        ("at a threshold is above it", [{"truth": [[0, 0, 4, 4]], "ignore": [], "found": [[0.9, 0, 0, 4, 3]]}]),
+        ("the nearest free object is taken", [{"truth": [[0, 0, 10, 10], [0, 0, 10, 8]], "ignore": [], "found": [[0.9, 0, 0, 10, 8], [0.8, 0, 0, 10, 8]]}]),
+        ("of objects that overlap a box alike the last is taken", [{"truth": [[0, 0, 10, 10], [0, 10, 10, 20]], "ignore": [], "found": [[0.9, 0, 5, 10, 15], [0.8, 0, 0, 10, 10]]},
+                                                                   {"truth": [[0, 0, 10, 20], [2, 0, 12, 20]], "ignore": [], "found": [[0.9, 1, 0, 11, 20], [0.8, 0, 0, 10, 20]]}]),
+        ("what lies in an ignored region is forgiven, by half of itself", [{**two, "ignore": [[60, 0, 100, 50]], "found": [[0.99, 65, 5, 80, 20], [0.98, 50, 0, 70, 10], [0.97, 45, 0, 70, 10], *right]}]),
+        ("only the 100 best of a picture count", [{**two, "found": [*crowd, [0.1, 0, 0, 10, 10]]}]),
+        ("all pictures are ranked together", [{**two, "found": [[0.6, 70, 70, 80, 80], [0.5, 0, 0, 10, 10]]}, {**two, "found": [[0.7, 0, 0, 10, 10], [0.55, 50, 50, 60, 60]]}]),
+        ("of equals the earlier picture comes first", [{**two, "found": [[0.5, 70, 70, 80, 80]]}, {**two, "found": [[0.5, 0, 0, 10, 10]]}]),
+        ("nothing found", [{**two, "found": []}]),
+        ("nothing there", [{"truth": [], "ignore": [], "found": right}]),
+        ("no pictures", []),
+    ]
+    return [{"name": name, "pictures": pictures, "figures": detection_figures(pictures)} for name, pictures in cases]
+
+
+def detection_figures(pictures: list) -> dict[str, float]:
+    """COCO's rules for one class, step by step."""
+    true_boxes = sum(len(picture["truth"]) for picture in pictures)
+    precisions, recall = [], None
+    for threshold in [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]:
+        judged = []
+        for picture in pictures:
+            free = list(enumerate(picture["truth"]))
+            for score, *box in sorted(picture["found"], key=lambda row: -row[0])[:100]:
+                best = max(free, key=lambda entry: (iou(np.float64(box), np.float64(entry[1])), entry[0]), default=None)
+                if best is not None and iou(np.float64(box), np.float64(best[1])) >= threshold:
+                    free.remove(best)
+                    judged.append((score, True))
+                elif not any(inside(box, region) >= 0.5 for region in picture["ignore"]):
+                    judged.append((score, False))
+        judged.sort(key=lambda row: -row[0])
+        points = [(sum(hit for _, hit in judged[: k + 1]) / max(true_boxes, 1), sum(hit for _, hit in judged[: k + 1]) / (k + 1)) for k in range(len(judged))]
+        precisions.append(sum(max((p for r, p in points if r >= step / 100 - 1e-9), default=0) for step in range(101)) / 101 if true_boxes else 0)
+        recall = (sum(hit for _, hit in judged) / true_boxes if true_boxes else 0) if recall is None else recall
+    return {"AP50": round(precisions[0], 9), "AP": round(sum(precisions) / 10, 9), "recall@100": round(recall, 9)}
+
+
+def inside(box: list, region: list) -> float:
+    """The share of a box that lies in a region."""
+    width, height = min(box[2], region[2]) - max(box[0], region[0]), min(box[3], region[3]) - max(box[1], region[1])
+    return max(width, 0) * max(height, 0) / ((box[2] - box[0]) * (box[3] - box[1]))
+
+
 GOLDEN = {
     "resize": resizes, "average": averages, "picodet": picodet, "tensor": tensor, "input": inputs, "canary": canary, "retrieval": retrieval,
+    "detection": detection,
     "layouts": layouts, "letterbox": letterboxes,
 }
 

@@ -25,11 +25,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise SightlineError(f"{path} is not JSON: {error}") from error
     check(told, path)
-    weights = folder / told["file"]
-    if not weights.is_file():
-        raise SightlineError(f"{weights} is missing: {path} describes it")
-    if sha256_of(weights) != told["sha256"]:
-        raise SightlineError(f"{weights} is not the file its manifest describes; restore it from where the model came from")
+    data = told.get("data", [])
+    files = [folder / told["file"], *(folder / one["file"] for one in data)]
+    for file in files:
+        if not file.is_file():
+            raise SightlineError(f"{file} is missing: {path} describes it")
+    expected = [(files, told["sha256"]), *(([file], one["sha256"]) for file, one in zip(files[1:], data, strict=True))]
+    for described, sha256 in reversed(expected):
+        if sha256_of(*described) != sha256:
+            raise SightlineError(f"{described[0]} is not the file its manifest describes; restore it from where the model came from")
     return told
 
 
@@ -116,12 +120,13 @@ def _finite(number: str) -> float:
     return value if math.isfinite(value) else _refused(number)
 
 
-def sha256_of(path: Path) -> str:
-    """Of a file, hex."""
+def sha256_of(*paths: Path) -> str:
+    """Of a file, hex; of several one behind the other, as if they were one."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while part := file.read(2**20):
-            digest.update(part)
+    for path in paths:
+        with path.open("rb") as file:
+            while part := file.read(2**20):
+                digest.update(part)
     return digest.hexdigest()
 
 

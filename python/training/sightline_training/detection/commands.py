@@ -19,7 +19,7 @@ from ..progress import say
 from .config import Config, load_config
 from .data import Listed, is_held_out, load, read_box_list, resized
 from .evaluate import detect_with, evaluate, iou
-from .export import INT8_CANARY_TOLERANCE, canary_answer, detect_with_onnx, write_model_folder
+from .export import HEADS, INT8_CANARY_TOLERANCE, canary_answer, detect_with_onnx, write_model_folder
 from .network import PicoDet
 from .networks import build_detector
 from .train import train
@@ -88,6 +88,8 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _measured(folder: Path, pictures: list[Listed]) -> dict[str, float]:
     manifest = read_manifest(folder)
+    if manifest["output"].get("heads") != HEADS or "letterbox" in manifest["input"]:
+        raise RunError(f"{folder} is not a detector that was trained here: measure it by `sightline eval --boxes`")
     return evaluate(detect_with_onnx(folder / manifest["file"], manifest["input"]["width"]), pictures)
 
 

@@ -4,7 +4,7 @@ Each picture's detections, best first and at most 100, take the free true box of
 threshold. One without such a box is wrong, unless half of its own area lies in one ignored region: then it does not
 count. AP is the mean of the precision, made not to rise with recall, at the recalls 0, 0.01 ... 1 over all detections
 sorted by score; `AP` is its mean at the IoU thresholds 0.50, 0.55 ... 0.95, `AP50` the first of these, and `recall@100`
-the share of true boxes found at IoU 0.50. `sightline eval --boxes` measures by the same rules.
+the share of true boxes found at IoU 0.50. `sightline eval --boxes` measures by the same rules, and test/golden/detection.json holds both to them.
 """
 
 from collections.abc import Callable
@@ -102,7 +102,8 @@ def _judge(sample: Sample, boxes: np.ndarray, scores: np.ndarray, threshold: flo
     judged.truth += len(free)
     for index in np.argsort(-scores, kind="stable")[:MOST]:
         overlaps = [iou(boxes[index], sample.boxes[k]) for k in free]
-        best = int(np.argmax(overlaps)) if overlaps else -1
+        # Of equals the last, as COCO's own evaluation takes it.
+        best = max(range(len(free)), key=lambda k: (overlaps[k], k), default=-1)
         if best >= 0 and overlaps[best] >= threshold - 1e-9:
             free.pop(best)
             judged.scores.append(float(scores[index]))

@@ -169,6 +169,16 @@ def test_metrics_of_known_cases():
     assert metrics(truth, [doubled])["recall@100"] == 0.5
 
 
+@pytest.mark.parametrize("case", golden("detection"), ids=lambda case: case["name"])
+def test_metrics_are_those_that_both_languages_are_told(case: dict):
+    def boxes(rows: list) -> np.ndarray:
+        return np.array(rows, float).reshape(-1, 4)
+
+    samples = [Sample(np.zeros((1, 1, 3), np.uint8), boxes(one["truth"]), boxes(one["ignore"])) for one in case["pictures"]]
+    found = [(boxes([row[1:] for row in one["found"]]), np.array([row[0] for row in one["found"]])) for one in case["pictures"]]
+    assert metrics(samples, found) == pytest.approx(case["figures"], abs=1e-8)
+
+
 def test_average_precision_of_one_right_after_one_wrong():
     # Precision 1/2 at recall 1/2 of two true boxes, nothing beyond: 51 of 101 points at 0.5.
     assert average_precision(Judged([0.9, 0.8], [False, True], 2)) == pytest.approx(51 * 0.5 / 101)
