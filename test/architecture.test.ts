@@ -162,6 +162,7 @@ describe('each technology is imported in one file', () => {
     ['pino', /^pino$/],
     ['cli-progress', /^cli-progress$/],
     ['tar-stream', /^tar-stream$/],
+    ['@imagemagick/magick-wasm', /^@imagemagick\//],
     ['harfbuzzjs', /^harfbuzzjs$/],
   ])('%s', (_name, pattern) => {
     expect(importersOf(pattern).length).toBeLessThanOrEqual(1)
