@@ -49,7 +49,7 @@ interface Anchors {
 }
 
 /** The numbers of each anchor, whichever way they are laid out. */
-interface Values {
+interface AnchorValues {
   readonly count: number
   readonly at: (anchor: number, value: number) => number
 }
@@ -91,7 +91,7 @@ const centred = (x: number, y: number, width: number, height: number): Omit<Dete
   y2: y + height / 2,
 })
 
-function valuesOf({ data, dims }: Tensor, picture: number, { axes }: YoloOutput): Values {
+function valuesOf({ data, dims }: Tensor, picture: number, { axes }: YoloOutput): AnchorValues {
   const [rows, columns] = [dims[1] ?? 0, dims[2] ?? 0]
   const start = picture * rows * columns
   return axes === 'anchors values'
