@@ -50,7 +50,10 @@ const additionSchema = z.strictObject({
     .strictObject({
       ...common,
       input: z.strictObject(inputContractSchema.shape),
-      output: z.strictObject(embeddingOutputSchema.shape),
+      output: z
+        .strictObject({ ...embeddingOutputSchema.shape, normalized: z.unknown().optional() })
+        // Manifests of earlier versions say it; nothing follows from it.
+        .transform(({ normalized: _, ...output }) => output),
       defaults: z.strictObject(embedderDefaultsSchema.shape),
     })
     .optional(),

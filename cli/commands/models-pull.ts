@@ -81,7 +81,7 @@ The manifest is JSON with a part "detector", "embedder" or both:
                "interpolation": "linear", "scale": 0.00392156862745098, "mean": [0, 0, 0], "std": [1, 1, 1]},
      "output": {"kind": "yolo", "name": "output0", "classes": 80}, "defaults": {"scoreThreshold": 0.25}},
    "embedder": {"name": "my-clip", "input": {…},
-     "output": {"kind": "embedding", "name": "image_embeds", "dimension": 768, "normalized": true},
+     "output": {"kind": "embedding", "name": "image_embeds", "dimension": 768},
      "defaults": {"scoreThreshold": 0.7}}}
 
 Input: a picture is resized to width x height, interpolation linear or cubic without antialiasing, and fed as

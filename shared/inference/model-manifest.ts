@@ -90,9 +90,8 @@ export const embeddingOutputSchema = z.object({
   kind: z.literal('embedding'),
   /** [N, dimension] */
   name: z.string(),
+  /** Whatever their length is: they are scaled to unit length here. */
   dimension: z.int().positive(),
-  /** The graph itself scales its vectors to unit length; they are scaled in any case. */
-  normalized: z.boolean(),
 })
 
 export const embedderDefaultsSchema = z.object({ scoreThreshold: z.number().min(-1).max(1) })

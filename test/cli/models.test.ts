@@ -31,7 +31,7 @@ const manifest = {
   embedder: {
     name: 'tower',
     input,
-    output: { kind: 'embedding', name: 'vector', dimension: 768, normalized: false },
+    output: { kind: 'embedding', name: 'vector', dimension: 768 },
     defaults: { scoreThreshold: 0.5 },
   },
 }

@@ -62,7 +62,7 @@ const add = async (role: 'detector' | 'embedder', name: string, size: number, ou
   const files = ['--manifest', join(root, 'manifest.json'), `--${role}`, join(root, 'model.onnx')]
   await call(modelsAddCommand, [...files, '--models', models])
 }
-const vector = { kind: 'embedding', name: 'vector', dimension: 768, normalized: false }
+const vector = { kind: 'embedding', name: 'vector', dimension: 768 }
 
 describe.skipIf(int8 === undefined)('a model becomes an int8 model', () => {
   test('an embedder on the gallery it is for, put in use, searched with', { timeout: 120_000 }, async () => {

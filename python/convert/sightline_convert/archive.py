@@ -32,12 +32,12 @@ CLASS_BIAS = -3.8
 SHIFT = 1.0
 
 
-def make_archive(kind: str, graphs: Path, seed: int, to: Path) -> None:
+def make_archive(kind: str, graphs: Path, seed: int, to: Path, shift: float = SHIFT) -> None:
     """Writes a tar with the one folder of the published archive; the same bytes for a seed on one machine."""
     folder = graphs / FOLDERS[kind]
     program = read_program(folder / PROGRAM)
     network = find_detector(program) if kind == "detector" else find_embedder(program)
-    weights = _weights(program, network, seed)
+    weights = _weights(program, network, seed, shift)
     _calibrate(program, network, weights, to_input(made_scenes(CALIBRATION[kind], network.width, network.height, seed)))
     files = {file.name: file.read_bytes() for file in folder.iterdir()}
     files[WEIGHTS] = write_parameters(weights[variable.name] for variable in parameters(program))
@@ -51,7 +51,7 @@ def make_archive(kind: str, graphs: Path, seed: int, to: Path) -> None:
             tar.addfile(entry, io.BytesIO(content))
 
 
-def _weights(program: Any, network: Network, seed: int) -> "dict[str, np.ndarray]":
+def _weights(program: Any, network: Network, seed: int, shift: float) -> "dict[str, np.ndarray]":
     """Kaiming-normal filters, BatchNorm scales about 1, small shifts; the projection of distances is 0, 1, 2 ..."""
     rng = np.random.default_rng(seed)
     roles = _roles(program)
@@ -65,7 +65,7 @@ def _weights(program: Any, network: Network, seed: int) -> "dict[str, np.ndarray
             value = rng.uniform(0.8, 1.2, shape)
         elif role == "Bias":
             # That of the BNNeck stays at zero (Luo et al. 2019): all vectors would share it.
-            value = np.zeros(shape) if variable.name in last else rng.normal(SHIFT, 0.1, shape)
+            value = np.zeros(shape) if variable.name in last else rng.normal(shift, 0.1, shape)
         elif role == "Y":
             value = rng.normal(0, 0.1, shape)
         elif role in ("Mean", "Variance"):

@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     archive.add_argument("kind", choices=KINDS)
     archive.add_argument("--graphs", type=Path, required=True, help="folder of the published networks' folders")
     archive.add_argument("--seed", type=int, default=0)
+    archive.add_argument("--noisy", action="store_true", help="weights that make rounding grow from layer to layer")
     archive.add_argument("--to", type=Path, required=True, help="the .tar to write")
     archive.set_defaults(command=_make_archive)
     smaller = commands.add_parser("quantize", help="write the int8 form of an ONNX network")
@@ -108,7 +109,7 @@ def _parity(options: argparse.Namespace) -> int:
 
     rows = compare(options.kind, options.source, options.onnx, options.pictures)
     for row in rows:
-        print(f"{row['check']:<38} {row['found']:<12.6g} limit {row['limit']:<8g} {'ok' if row['ok'] else 'FAILED'}")
+        print(f"{row['check']:<42} {row['found']:<12.6g} limit {row['limit']:<12g} {'ok' if row['ok'] else 'FAILED'}")
     return 0 if all(row["ok"] for row in rows) else 1
 
 
@@ -122,7 +123,7 @@ def _original(options: argparse.Namespace) -> None:
 def _make_archive(options: argparse.Namespace) -> None:
     from .archive import make_archive
 
-    make_archive(options.kind, options.graphs, options.seed, options.to)
+    make_archive(options.kind, options.graphs, options.seed, options.to, *([0.0] if options.noisy else []))
 
 
 def _quantize(options: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import onnx
 import paddle
 import paddle2onnx
@@ -45,6 +46,24 @@ def prune(network: Network, folder: Path, to: Path) -> None:
         # The export adds variables; the program has some of the names that it would choose.
         with paddle.utils.unique_name.guard("pruned_"):
             paddle.static.save_inference_model(target, fed, fetched, executor, program=program)
+
+
+def weights(folder: Path) -> "dict[str, np.ndarray]":
+    """The weights of a Paddle model by their names."""
+    paddle.enable_static()
+    with paddle.static.scope_guard(paddle.static.Scope()):
+        executor = paddle.static.Executor(paddle.CPUPlace())
+        program, _, _ = paddle.static.load_inference_model(str(folder / PROGRAM.removesuffix(".pdmodel")), executor)
+        scope = paddle.static.global_scope()
+        return {variable.name: np.array(scope.find_var(variable.name).get_tensor()) for variable in parameters(program)}
+
+
+def weights_of_onnx(path: Path) -> "dict[str, np.ndarray]":
+    """Those of a converted network: initializers and constants, which paddle2onnx makes of them under their own names."""
+    graph = onnx.load(str(path)).graph
+    constants = {node.output[0]: node.attribute[0].t for node in graph.node if node.op_type == "Constant"}
+    found = constants | {initializer.name: initializer for initializer in graph.initializer}
+    return {name: onnx.numpy_helper.to_array(tensor) for name, tensor in found.items()}
 
 
 def convert(kind: str, folder: Path, to: Path) -> Network:

@@ -1,6 +1,10 @@
-"""Compares a converted network with Paddle's own run of the original, on the same pictures: the whole way to boxes or vectors."""
+"""
+Compares a converted network with Paddle's own run of the original, on the same pictures: the whole way to boxes or vectors.
+How far the two may be apart follows from how far the original is from itself when only its rounding changes.
+"""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,27 +13,25 @@ import numpy as np
 from sightline_base.canary import canary_pattern, detector_answer, embedder_answer
 from sightline_base.input import to_input
 
-from .conversion import find, prune
+from .conversion import find, prune, weights, weights_of_onnx
 from .decode import decode
+from .differences import ALONE, BATCH, BOX, SCORE, TURN, VALUES, BoxesApart, Limit, largest_apart, turn, values_apart
 from .errors import ConversionError
 from .pictures import made_scenes, read_pictures
 from .program import Network
 from .running import Run, open_onnx, open_paddle
 
-# What two right runtimes may differ by.
-BOX_LIMIT = 0.5
-SCORE_LIMIT = 2e-4
-COSINE_LIMIT = 0.9999
-# Where two boxes overlap by almost exactly the limit of the suppression, rounding decides which one stays.
-ALONE_LIMIT = 0.01
-
 SCENES = {"detector": 8, "embedder": 16}
 SEED = 7
 # Sizes of the frames that made scenes stand for: boxes are compared in their pixels.
 FRAMES = [(640, 640), (1280, 720), (480, 800), (1920, 1080)]
+# Two pictures whose embeddings are more alike than this were not looked at.
+ALIKE = 0.9999
 
 Row = dict[str, Any]
 Pictures = "list[tuple[np.ndarray, tuple[int, int]]]"
+# A picture's outputs, of all pictures.
+Answers = "list[list[np.ndarray]]"
 
 
 def compare(kind: str, folder: Path, onnx: Path, pictures: "Path | None" = None) -> "list[Row]":
@@ -41,8 +43,25 @@ def compare(kind: str, folder: Path, onnx: Path, pictures: "Path | None" = None)
     else:
         scenes = made_scenes(SCENES[kind], *size, SEED)
         tried = [(scene, FRAMES[index % len(FRAMES)]) for index, scene in enumerate(scenes)]
-    compared = _compare_boxes if kind == "detector" else _compare_vectors
-    return compared(network, open_paddle(folder), open_onnx(onnx), tried)
+    inputs = [to_input([picture]) for picture, _ in tried]
+    converted = open_onnx(onnx)
+    ours = _answers(network, converted, inputs)
+    with tempfile.TemporaryDirectory() as work:
+        prune(network, folder, Path(work))
+        steady = _answers(network, open_paddle(Path(work)), inputs)
+        # The same network twice more, rounded otherwise: its operators one by one, and its pictures off by half a last digit.
+        shaken = [
+            _answers(network, open_paddle(Path(work), fused=False), inputs),
+            _answers(network, open_paddle(Path(work)), [_nudged(picture) for picture in inputs]),
+        ]
+        wrong = _wrong_weights(Path(work), onnx)
+    compared = _box_rows if kind == "detector" else _vector_rows
+    return [
+        *compared(network, folder, tried, steady, shaken, ours),
+        _noise_row("difference of the outputs, of their size", VALUES, _most_apart(values_apart, steady, shaken), _most_apart(values_apart, steady, [ours])),
+        _row("weights that are not the original's", wrong, 0, wrong == 0),
+        _batch_row(network, converted, inputs, _most_apart(largest_apart, steady, shaken)),
+    ]
 
 
 def canary(kind: str, folder: Path) -> "dict[str, list[float]]":
@@ -81,66 +100,76 @@ def _original_boxes(network: Network, original: Run, picture: np.ndarray, frame:
     return found[(found[:, 3] - found[:, 1] >= 1) & (found[:, 4] - found[:, 2] >= 1)]
 
 
-def _compare_boxes(network: Network, original: Run, converted: Run, tried: Pictures) -> "list[Row]":
-    size = (network.width, network.height)
-    box, score, alone, count = 0.0, 0.0, 0, 0
-    for picture, frame in tried:
-        theirs = _original_boxes(network, original, picture, frame)
-        heads = [head[0] for head in converted({network.input: to_input([picture])})]
-        ours = decode(heads, network.strides, network.bins, size, frame)
-        near, far = _pair(theirs, ours)
-        box, score = max([box, *near[:, 0]]), max([score, *near[:, 1]])
-        alone, count = alone + far, count + len(theirs)
+def _answers(network: Network, run: Run, inputs: "list[np.ndarray]") -> Answers:
+    return [run({network.input: picture}) for picture in inputs]
+
+
+def _nudged(picture: np.ndarray) -> np.ndarray:
+    """Each value half of its last digit up or down: what a float32 leaves open anyway."""
+    signs = np.random.default_rng(SEED).choice(np.float32([-6e-8, 6e-8]), picture.shape)
+    return picture * (np.float32(1) + signs)
+
+
+def _most_apart(apart: "Callable[[list[np.ndarray], list[np.ndarray]], float]", steady: Answers, others: "list[Answers]") -> float:
+    """The most that any of the other answers is apart, over all pictures."""
+    return max(apart(a, b) for other in others for a, b in zip(steady, other))
+
+
+def _box_rows(network: Network, folder: Path, tried: Pictures, steady: Answers, shaken: "list[Answers]", ours: Answers) -> "list[Row]":
+    def boxes(answers: Answers) -> "list[np.ndarray]":
+        size = (network.width, network.height)
+        heads = [[head[0] for head in answer] for answer in answers]
+        return [decode(one, network.strides, network.bins, size, frame) for one, (_, frame) in zip(heads, tried)]
+
+    def apart(theirs: "list[np.ndarray]", others: "list[np.ndarray]") -> BoxesApart:
+        found = BoxesApart()
+        for a, b in zip(theirs, others):
+            found.add(a, b)
+        return found
+
+    original = open_paddle(folder)
+    found = apart([_original_boxes(network, original, picture, frame) for picture, frame in tried], boxes(ours))
+    noise = [apart(boxes(steady), boxes(other)) for other in shaken]
     return [
-        _row("boxes compared", count, 1, count >= 1),
-        _row("share of boxes without a counterpart", alone / max(count, 1), ALONE_LIMIT, alone <= ALONE_LIMIT * count),
-        _row("largest box difference, px", box, BOX_LIMIT, box <= BOX_LIMIT),
-        _row("largest score difference", score, SCORE_LIMIT, score <= SCORE_LIMIT),
-        _batch_row(network, converted, tried),
+        _row("boxes compared", found.count, 1, found.count >= 1),
+        _noise_row("share of boxes without a counterpart", ALONE, max(one.share_alone for one in noise), found.share_alone),
+        _noise_row("largest box difference, px", BOX, max(one.box for one in noise), found.box),
+        _noise_row("largest score difference", SCORE, max(one.score for one in noise), found.score),
     ]
 
 
-def _pair(theirs: np.ndarray, ours: np.ndarray) -> "tuple[np.ndarray, int]":
-    """(Box and score difference of each pair of nearest boxes, boxes left alone); two sets, whatever their order."""
-    left = list(range(len(ours)))
-    pairs: list[tuple[float, float]] = []
-    for other in theirs:
-        if not left:
-            break
-        apart = np.abs(ours[left, 1:] - other[1:]).max(1)
-        nearest = int(np.argmin(apart + np.abs(ours[left, 0] - other[0])))
-        if apart[nearest] > BOX_LIMIT:
-            continue
-        pairs.append((float(apart[nearest]), abs(float(ours[left[nearest], 0] - other[0]))))
-        del left[nearest]
-    return np.array(pairs).reshape(-1, 2), len(theirs) + len(ours) - 2 * len(pairs)
+def _vector_rows(network: Network, folder: Path, tried: Pictures, steady: Answers, shaken: "list[Answers]", ours: Answers) -> "list[Row]":
+    def turned(others: Answers) -> float:
+        return max(turn(a[0], b[0]) for a, b in zip(steady, others))
 
-
-def _compare_vectors(network: Network, original: Run, converted: Run, tried: Pictures) -> "list[Row]":
-    cosines, theirs = [], []
-    for picture, _ in tried:
-        inputs = {network.input: to_input([picture])}
-        a, b = original(inputs)[0][0].astype(np.float64), converted(inputs)[0][0].astype(np.float64)
-        cosines.append(float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b))))
-        theirs.append(a / np.linalg.norm(a))
-    least = min(cosines)
+    limit = 1 - TURN.of(max(turned(other) for other in shaken))
+    least = 1 - turned(ours)
     # A network that answers every picture alike would pass the comparison above, whatever was converted.
-    alike = max([float(a @ b) for i, a in enumerate(theirs) for b in theirs[:i]], default=-1.0)
+    alike = max([1 - turn(a[0], b[0]) for index, a in enumerate(steady) for b in steady[:index]], default=-1.0)
     return [
-        _row("least cosine of an embedding", least, COSINE_LIMIT, least >= COSINE_LIMIT),
-        _row("largest cosine between two pictures", alike, COSINE_LIMIT, alike < COSINE_LIMIT),
-        _batch_row(network, converted, tried),
+        _row("least cosine of an embedding", least, limit, least >= limit),
+        _row("largest cosine between two pictures", alike, ALIKE, alike < ALIKE),
     ]
 
 
-def _batch_row(network: Network, converted: Run, tried: Pictures) -> Row:
+def _wrong_weights(original: Path, onnx: Path) -> int:
+    """Weights that the converted network has under the original's name, but not bit by bit."""
+    theirs, ours = weights(original), weights_of_onnx(onnx)
+    return sum(1 for name, value in theirs.items() if name in ours and ours[name].tobytes() != value.tobytes())
+
+
+def _batch_row(network: Network, converted: Run, inputs: "list[np.ndarray]", noise: float) -> Row:
     """Pictures in one batch against each by itself: a batch size that was baked in, or mixed pictures, would show."""
-    pictures = [picture for picture, _ in tried[:3]]
-    together = converted({network.input: to_input(pictures)})
-    apart = [converted({network.input: to_input([picture])}) for picture in pictures]
-    worst = max(float(np.abs(out[i] - one[o][0]).max()) for o, out in enumerate(together) for i, one in enumerate(apart))
-    return _row("largest difference in a batch", worst, 1e-3, worst <= 1e-3)
+    few = inputs[:3]
+    together = converted({network.input: np.concatenate(few)})
+    apart = _answers(network, converted, few)
+    worst = max(largest_apart([out[index : index + 1] for out in together], one) for index, one in enumerate(apart))
+    return _noise_row("largest difference in a batch", BATCH, noise, worst)
+
+
+def _noise_row(check: str, limit: Limit, noise: float, found: float) -> Row:
+    return _row(check, found, limit.of(noise), found <= limit.of(noise))
 
 
 def _row(check: str, found: float, limit: float, ok: bool) -> Row:
-    return {"check": check, "found": found, "limit": limit, "ok": bool(ok)}
+    return {"check": check, "found": found, "limit": float(f"{limit:.6g}"), "ok": bool(ok)}

@@ -15,12 +15,16 @@ THREADS = 2
 Run = Callable[[dict[str, np.ndarray]], "list[np.ndarray]"]
 
 
-def open_paddle(folder: Path) -> Run:
-    """The network of a folder, as its publisher runs it. Inputs that the network does not have are left out."""
+def open_paddle(folder: Path, fused: bool = True) -> Run:
+    """
+    The network of a folder, as its publisher runs it, or with its operators one by one where it is not to be `fused`: another
+    order of the same sums. Inputs that the network does not have are left out.
+    """
     config = inference.Config(str(folder / PROGRAM), str(folder / WEIGHTS))
     config.disable_gpu()
     config.disable_glog_info()
     config.set_cpu_math_library_num_threads(THREADS)
+    config.switch_ir_optim(fused)
     predictor = inference.create_predictor(config)
     names = predictor.get_input_names()
 

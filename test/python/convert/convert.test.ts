@@ -21,6 +21,22 @@ const paddle = await requireService('paddle')
 const pair = cataloguePair('pp-shituv2')
 const workers = { workers: 1, threadsPerWorker: 1 }
 
+/** Writes a network again with one weight (a scale, or a number of a filter) of an operator of the kind in its middle half as large again. */
+const spoilt = `
+import sys
+import numpy as np, onnx
+from onnx import numpy_helper
+model = onnx.load(sys.argv[1])
+names = [node.input[1] for node in model.graph.node if node.op_type == sys.argv[2]]
+name = names[len(names) // 2]
+tensors = [node.attribute[0].t for node in model.graph.node if node.op_type == "Constant" and node.output[0] == name]
+tensors += [tensor for tensor in model.graph.initializer if tensor.name == name]
+weights = numpy_helper.to_array(tensors[0]).copy()
+weights.reshape(-1)[np.abs(weights).argmax()] *= 1.5
+tensors[0].CopyFrom(numpy_helper.from_array(weights, tensors[0].name))
+onnx.save(model, sys.argv[3])
+`
+
 describe.skipIf(paddle === undefined)('a network that was converted', { timeout: 120_000 }, () => {
   let root: string
   let converter: Converter
@@ -122,6 +138,31 @@ describe.skipIf(paddle === undefined)('a network that was converted', { timeout:
     for (const [index, row] of cosines.entries()) {
       expect(row[index]).toBeGreaterThan(0.9999)
       expect(Math.max(...row.filter((_, other) => other !== index))).toBeLessThan(0.99)
+    }
+  })
+
+  // A network whose rounding grows from layer to layer: Paddle itself is as far from Paddle as what was converted.
+  test.each(roles)('passes where the original is noisy itself, and not with one wrong weight: the %s', async (role) => {
+    const folder = await mkdtemp(join(root, 'noisy-'))
+    const archive = join(folder, 'noisy.tar')
+    const graphs = ['--graphs', paddle!.graphs, '--seed', '4', '--noisy']
+    await convertPy('make-archive', role, ...graphs, '--to', archive)
+    await mkdir(join(folder, 'unpacked'))
+    await unpack(archive, join(folder, 'unpacked'))
+    const [inside] = await readdir(join(folder, 'unpacked'))
+    const from = join(folder, 'unpacked', inside!)
+    const { parity } = await converter.convert(role, from, folder)
+    expect(parity!.filter(({ ok }) => !ok)).toEqual([])
+    for (const op of role === 'detector' ? ['BatchNormalization'] : ['BatchNormalization', 'Conv']) {
+      const wrong = join(folder, `${op}.onnx`)
+      await promisify(execFile)(paddle!.python, ['-c', spoilt, join(folder, 'model.onnx'), op, wrong])
+      const compared = convertPy('parity', role, '--from', from, '--onnx', wrong)
+      await expect(compared).rejects.toMatchObject({
+        code: 1,
+        stdout: expect.stringMatching(
+          /difference of the outputs, of their size .* FAILED\nweights that are not the original's +1 +limit 0 +FAILED/,
+        ),
+      })
     }
   })
 

@@ -15,7 +15,7 @@ const contract: EmbedContract = {
     mean: [0, 0, 0],
     std: [1, 1, 1],
   },
-  output: { kind: 'embedding', name: 'embedding', dimension: 2, normalized: false },
+  output: { kind: 'embedding', name: 'embedding', dimension: 2 },
   canary: { embedding: [1, 0], minCosine: 0.999 },
 }
 const task = createTask(contract)

@@ -94,7 +94,7 @@ describe('the runtime of this machine', () => {
         mean: [0, 0, 0],
         std: [1, 1, 1],
       } satisfies EmbedderManifest['input'],
-      { kind: 'embedding', name: 'vector', dimension: 64, normalized: false } as const,
+      { kind: 'embedding', name: 'vector', dimension: 64 } as const,
     ]
     const canary = await recordEmbedderCanary(path, { input, output })
     const manifest: EmbedderManifest = {
