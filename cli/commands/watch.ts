@@ -6,7 +6,7 @@ import { positionText } from '@sightline/shared/bus/position.ts'
 import { deadLetterOf } from '@sightline/shared/contracts/answer.ts'
 import { isRedriveMark } from '@sightline/shared/contracts/dead-letter.ts'
 import { type RecognitionEvent, readRecognitionEvent } from '@sightline/shared/contracts/recognition-event.ts'
-import { deadLetterTopic, type Topics } from '@sightline/shared/contracts/topics.ts'
+import { deadLetterTopics } from '@sightline/shared/contracts/topology.ts'
 import { deadLetterLine, eventLine } from '@sightline/views/terminal/live-view.ts'
 import { type Command, flag, number, texts } from '../command.ts'
 import { kafkaHelp, kafkaOf, kafkaOptions } from '../kafka-flags.ts'
@@ -75,7 +75,7 @@ Example: sightline watch --camera shelf-1 --recognized`,
           show(delivery.key, () => (isJson ? JSON.stringify(event) : eventLine(event)))
         }
       })
-      for (const topic of flag(values, 'dead-letters') ? letterTopics(topics) : []) {
+      for (const topic of flag(values, 'dead-letters') ? deadLetterTopics(topics) : []) {
         const onLetter = (delivery: Delivery): void => {
           if (isRedriveMark(delivery)) return
           const letter = deadLetterOf(delivery)
@@ -91,8 +91,5 @@ Example: sightline watch --camera shelf-1 --recognized`,
     return 0
   },
 }
-
-const letterTopics = ({ frames, detections, embeddings }: Topics): readonly string[] =>
-  [frames, detections, embeddings].map(deadLetterTopic)
 
 const isRecognized = ({ objects }: RecognitionEvent): boolean => objects.some(({ item }) => item !== null)

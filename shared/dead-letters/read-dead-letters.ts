@@ -5,7 +5,8 @@ import type { Delivery, Handler, Headers } from '../bus/bus.ts'
 import type { KafkaBus } from '../bus/kafka/kafka-bus.ts'
 import { positionText } from '../bus/position.ts'
 import { isRedriveMark, readLetterHeaders, redrivenHeader } from '../contracts/dead-letter.ts'
-import { deadLetterTopic, type Topics } from '../contracts/topics.ts'
+import { deadLetterTopic } from '../contracts/dead-letter-topics.ts'
+import { deadLetterTopics, type TopicName, type Topics } from '../contracts/topology.ts'
 import { SightlineError } from '../errors/errors.ts'
 
 /** A message that could not be processed, as it lies in its dead-letter topic. */
@@ -36,12 +37,9 @@ export interface DeadLetter {
 /** What reading dead letters takes of a bus. */
 export type DeadLetterBus = Pick<KafkaBus, 'subscribe' | 'forgetGroup'>
 
-/** What has dead letters beside it. */
-export const letteredTopics = ['frames', 'detections', 'embeddings'] as const
-
 export interface DeadLetterFilter {
   /** Only of this topic, whatever its prefix. */
-  readonly topic?: (typeof letteredTopics)[number] | undefined
+  readonly topic?: TopicName | undefined
   readonly code?: string | undefined
   readonly stage?: string | undefined
   readonly camera?: string | undefined
@@ -86,13 +84,8 @@ export async function readLetterBytes(bus: DeadLetterBus, letter: DeadLetter): P
   throw new SightlineError('BUS_UNAVAILABLE', `${letter.position} is not there any more`)
 }
 
-export function letterTopics(
-  { frames, detections, embeddings }: Topics,
-  { topic }: DeadLetterFilter,
-): readonly string[] {
-  const all = [frames, detections, embeddings]
-  return (topic === undefined ? all : [{ frames, detections, embeddings }[topic]]).map(deadLetterTopic)
-}
+export const letterTopics = (topics: Topics, { topic }: DeadLetterFilter): readonly string[] =>
+  topic === undefined ? deadLetterTopics(topics) : [deadLetterTopic(topics[topic])]
 
 /** Runs a handler over all that can be read of a topic, by a group of its own; `stop` ends it after the batch at work. */
 export async function readToEnd(

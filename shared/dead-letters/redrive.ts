@@ -11,7 +11,8 @@ import {
   redriveOfHeader,
   redrivesHeader,
 } from '../contracts/dead-letter.ts'
-import { isDeadLetterTopic, type Topics } from '../contracts/topics.ts'
+import { originOf } from '../contracts/dead-letter-topics.ts'
+import type { Topics } from '../contracts/topology.ts'
 import {
   type DeadLetter,
   type DeadLetterBus,
@@ -82,12 +83,6 @@ export async function redrive(
     await readToEnd(bus, topic, republish, waiting.stop)
   }
   return { count: done.size, refused }
-}
-
-/** Where the letters of a dead-letter topic came from. */
-function originOf(topic: string): string {
-  if (!isDeadLetterTopic(topic)) throw new Error(`${topic} is no dead-letter topic`)
-  return topic.slice(0, -'.dlq'.length)
 }
 
 function again(letter: Delivery): Publication {

@@ -3,8 +3,8 @@ import type { Delivery, Headers, MessageLimit, Publication } from '../bus/bus.ts
 import { messageBytes } from '../bus/message-size.ts'
 import { positionText } from '../bus/position.ts'
 import { letterHeaders } from '../contracts/dead-letter.ts'
-import { deadLetterTopic } from '../contracts/topics.ts'
-import type { SightlineError } from '../errors/errors.ts'
+import { deadLetterTopic } from '../contracts/dead-letter-topics.ts'
+import { describeError, type SightlineError } from '../errors/errors.ts'
 
 /** In UTF-16 units. */
 const maxReasonLength = 500
@@ -33,7 +33,7 @@ export function deadLetter(
   const why = {
     stage,
     code: error.code,
-    reason: error.message.slice(0, maxReasonLength),
+    reason: describeError(error).slice(0, maxReasonLength),
     position: positionText(delivery),
     time: new Date(time).toISOString(),
   }

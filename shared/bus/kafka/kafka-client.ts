@@ -2,11 +2,15 @@
 import { SightlineError } from '../../errors/errors.ts'
 import { type Logger, silentLogger } from '../../errors/logger.ts'
 import type { Compression, KafkaConnection, KafkaTimes } from './kafka-options.ts'
-import { type Kafkajs, kafkajs } from './kafkajs.ts'
+import { SharedClusters } from './kafka-shared-clusters.ts'
+import type { BrokerPool } from './kafka-wire.ts'
+import { createProducer, type Kafkajs, kafkajs } from './kafkajs.ts'
 
 export type KafkaAdmin = Kafkajs.Admin
 export type KafkaConsumer = Kafkajs.Consumer
 export type KafkaProducer = Kafkajs.Producer
+/** `retire` where something failed: its connections are given to no other one. */
+export type TransactionalProducer = KafkaProducer & { readonly retire: () => void }
 export type FetchedBatch = Kafkajs.EachBatchPayload
 export type FetchedMessage = Kafkajs.KafkaMessage
 export type OutgoingMessage = Kafkajs.Message
@@ -15,6 +19,14 @@ export const compressionType = (compression: Compression): Kafkajs.CompressionTy
   compression === 'zstd' ? kafkajs.CompressionTypes.ZSTD : kafkajs.CompressionTypes.None
 
 export const topicResource = kafkajs.ConfigResourceTypes.TOPIC
+export const brokerResource = kafkajs.ConfigResourceTypes.BROKER
+
+/** kafkajs' connections to the brokers of one cluster, and what it knows of them. */
+interface Cluster {
+  readonly brokerPool: BrokerPool
+  readonly rootLogger: unknown
+  disconnect(): Promise<void>
+}
 
 /**
  * Makes clients that share nothing: kafkajs marks an offset as committed in a cache shared by all clients of one `Kafka`
@@ -23,6 +35,7 @@ export const topicResource = kafkajs.ConfigResourceTypes.TOPIC
 export class KafkaClients {
   readonly #connection: KafkaConnection
   readonly #times: KafkaTimes
+  readonly #shared = new SharedClusters<Cluster>(() => this.#cluster(quickRetry))
 
   constructor(connection: KafkaConnection, times: KafkaTimes) {
     this.#connection = connection
@@ -40,12 +53,16 @@ export class KafkaClients {
    */
   uncommittedAdmin(): KafkaAdmin {
     const kafka = this.#kafka({ initialRetryTime: 50, maxRetryTime: 500, retries: 8 })
-    const name = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === createClusterName)
-    if (name === undefined) throw new SightlineError('INTERNAL', `kafkajs has no ${createClusterName} any more`)
     const inner = kafka as unknown as Record<symbol, (options: object) => unknown>
+    const name = createClusterOf(kafka)
     const createCluster = inner[name]!
     inner[name] = (options) => createCluster({ ...options, isolationLevel: 0 })
     return kafka.admin()
+  }
+
+  /** The brokers themselves, for what kafkajs has no words for. */
+  brokerPool(): BrokerPool {
+    return this.#cluster({ initialRetryTime: 50, maxRetryTime: 500, retries: 2 }).brokerPool
   }
 
   consumer(groupId: string, maxBytesPerPartition: number): KafkaConsumer {
@@ -60,6 +77,7 @@ export class KafkaClients {
       maxBytes: maxBytesPerPartition * 4,
       readUncommitted: false,
       allowAutoTopicCreation: false,
+      metadataMaxAge: metadataMaxAgeMs,
       retry: steadyRetry,
     })
   }
@@ -77,11 +95,28 @@ export class KafkaClients {
     return this.#kafka(retry).producer({ ...producerOptions, createPartitioner, retry })
   }
 
-  /** For one input partition: whoever makes the next one with this id makes all earlier ones fail. */
-  transactionalProducer(transactionalId: string): KafkaProducer {
-    const transactionTimeout = this.#times.transactionTimeoutMs
-    const options = { ...producerOptions, transactionalId, transactionTimeout, retry: quickRetry }
-    return this.#kafka(quickRetry).producer(options)
+  /**
+   * For one input partition: whoever makes the next one with this id makes all earlier ones fail. Those of many partitions
+   * share a few connections; kafkajs would give each its own.
+   */
+  transactionalProducer(transactionalId: string): TransactionalProducer {
+    const { cluster, release, retire } = this.#shared.take()
+    const producer = createProducer({
+      ...producerOptions,
+      cluster,
+      logger: cluster.rootLogger,
+      transactionalId,
+      transactionTimeout: this.#times.transactionTimeoutMs,
+      retry: quickRetry,
+    })
+    return { ...producer, disconnect: release, retire }
+  }
+
+  #cluster(retry: NonNullable<Kafkajs.KafkaConfig['retry']>): Cluster {
+    const kafka = this.#kafka(retry)
+    const inner = kafka as unknown as Record<symbol, (options: object) => Cluster>
+    const options = { metadataMaxAge: metadataMaxAgeMs, allowAutoTopicCreation: false, maxInFlightRequests: null }
+    return inner[createClusterOf(kafka)]!(options)
   }
 
   #kafka(retry: NonNullable<Kafkajs.KafkaConfig['retry']>): Kafkajs.Kafka {
@@ -102,6 +137,15 @@ export class KafkaClients {
 
 const createClusterName = 'private:Kafka:createCluster'
 
+function createClusterOf(kafka: Kafkajs.Kafka): symbol {
+  const name = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === createClusterName)
+  if (name === undefined) throw new SightlineError('INTERNAL', `kafkajs has no ${createClusterName} any more`)
+  return name
+}
+
+/** After this time partitions that were added to a topic are read and written; other clients wait 5 minutes. */
+export const metadataMaxAgeMs = 10_000
+
 /** All numbers of a retry are given: kafkajs takes its defaults from NODE_ENV. */
 const timing = { initialRetryTime: 5, factor: 0.2, multiplier: 2 }
 /** A transaction that meets the end of the one before waits a few ms, not kafkajs's default 300. */
@@ -109,9 +153,19 @@ const quickRetry = { ...timing, maxRetryTime: 100, retries: 25 }
 /** Outlasts a broker's restart many times over; `silenceTimeoutMs` ends it. */
 const steadyRetry = { ...timing, initialRetryTime: 50, maxRetryTime: 500, retries: 1000 }
 
-type PartitionerArgs = { readonly message: OutgoingMessage }
-/** Partitions are chosen by us before sending: kafkajs may repeat a send, and must then choose the same. */
-const choosePartition = ({ message }: PartitionerArgs): number => message.partition!
+type PartitionerArgs = {
+  readonly message: OutgoingMessage
+  readonly partitionMetadata: readonly { partitionId: number }[]
+}
+/**
+ * Partitions are chosen by us before sending: kafkajs may repeat a send, and must then choose the same. What it would send
+ * to a partition that it has not heard of yet it would drop and say it is sent; under this name it asks and tries again.
+ */
+function choosePartition({ message, partitionMetadata }: PartitionerArgs): number {
+  if (partitionMetadata.some(({ partitionId }) => partitionId === message.partition)) return message.partition!
+  const error = new Error(`partition ${message.partition} is not known yet`)
+  throw Object.assign(error, { name: 'KafkaJSMetadataNotLoaded', retriable: true })
+}
 
 const producerOptions = {
   idempotent: true,

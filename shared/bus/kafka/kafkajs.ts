@@ -1,4 +1,4 @@
-/** The only file that imports kafkajs: as it is, but for what it gets wrong in reading a log. */
+/** The only file that imports kafkajs: as it is, but for what it gets wrong, each defect named beside its workaround. */
 import { createRequire } from 'node:module'
 import { promisify } from 'node:util'
 import { zstdCompress } from 'node:zlib'
@@ -6,6 +6,8 @@ import type * as Kafkajs from 'kafkajs'
 import { type AbortedTransaction, type TransactionRecord, withoutAborted } from './kafka-aborted.ts'
 import { codecNames, decompress } from './kafka-codecs.ts'
 import { defaultRecordLimits, type FetchedRecord, readRecordSet } from './kafka-records.ts'
+import { mendRequestQueue, type RequestQueue } from './kafka-request-queue.ts'
+import type { WireDecoder, WireEncoder } from './kafka-wire.ts'
 
 export type { Kafkajs }
 
@@ -126,6 +128,14 @@ async function decodeMessageSet(set: Buffer): Promise<readonly FetchedRecord[]> 
 }
 
 export const kafkajs: typeof Kafkajs = require('kafkajs')
+mendRequestQueue((require('kafkajs/src/network/requestQueue/index.js') as { prototype: RequestQueue }).prototype)
+
+/** Writes and reads the primitive types of Kafka's protocol. */
+export const Encoder: new () => WireEncoder = require('kafkajs/src/protocol/encoder.js')
+export const Decoder: new (bytes: Buffer) => WireDecoder = require('kafkajs/src/protocol/decoder.js')
+
+/** Makes a producer on connections that are there already; kafkajs itself gives each its own. */
+export const createProducer: (options: object) => Kafkajs.Producer = require('kafkajs/src/producer/index.js')
 
 /** It decompresses message sets with these, and compresses with that of zstd. */
 const compress = promisify(zstdCompress)

@@ -1,6 +1,5 @@
 /** Which frames count as published twice: those of which another message ended in an event, whoever was killed meanwhile. */
 
-import { FrameMemory } from '@sightline/detector/frame-memory.ts'
 import type { Frame } from '@sightline/shared/contracts/frame.ts'
 import { stateScope } from '@sightline/shared/contracts/state-keys.ts'
 import { SightlineError } from '@sightline/shared/errors/errors.ts'
@@ -8,6 +7,7 @@ import { MemoryState } from '@sightline/shared/state/memory-state.ts'
 import type { State } from '@sightline/shared/state/state.ts'
 import { beforeAll, expect, test } from 'vitest'
 import { detectStage, type OddTime } from '../../../services/detector/detect.ts'
+import { FrameMemory } from '../../../services/detector/frame-memory.ts'
 import { product } from '../../harness/pictures.ts'
 
 let picture: Buffer
