@@ -5,10 +5,9 @@ import { KafkaBus } from '@sightline/shared/bus/kafka/kafka-bus.ts'
 import { positionText } from '@sightline/shared/bus/position.ts'
 import { deadLetterOf } from '@sightline/shared/contracts/answer.ts'
 import { isRedriveMark } from '@sightline/shared/contracts/dead-letter.ts'
-import { type RecognitionEvent, recognitionEventSchema } from '@sightline/shared/contracts/recognition-event.ts'
+import { type RecognitionEvent, readRecognitionEvent } from '@sightline/shared/contracts/recognition-event.ts'
 import { deadLetterTopics } from '@sightline/shared/contracts/topology.ts'
 import { deadLetterLine, eventLine } from '@sightline/views/terminal/live-view.ts'
-import { ZodError } from 'zod'
 import { type Command, flag, number, texts } from '../command.ts'
 import { kafkaHelp, kafkaOf, kafkaOptions } from '../kafka-flags.ts'
 
@@ -70,7 +69,7 @@ Example: sightline watch --camera shelf-1 --recognized`,
         return [subscription.closed]
       }
       const closed = await read(topics.recognitions, (delivery) => {
-        const event = eventOf(delivery)
+        const event = readRecognitionEvent(delivery.value)
         if (event === null) terminal.err(`${positionText(delivery)} is no recognition event; left out`)
         else if (!flag(values, 'recognized') || isRecognized(event)) {
           show(delivery.key, () => (isJson ? JSON.stringify(event) : eventLine(event)))
@@ -91,16 +90,6 @@ Example: sightline watch --camera shelf-1 --recognized`,
     for (const group of groups) await bus.forgetGroup(group)
     return 0
   },
-}
-
-/** Null where a message is none: anyone may write to a topic, and one such message must not end the watching. */
-function eventOf({ value }: Delivery): RecognitionEvent | null {
-  try {
-    return recognitionEventSchema.parse(JSON.parse(Buffer.from(value ?? []).toString()))
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof ZodError) return null
-    throw error
-  }
 }
 
 const isRecognized = ({ objects }: RecognitionEvent): boolean => objects.some(({ item }) => item !== null)

@@ -77,5 +77,31 @@ export function encodeRecognitionEvent(topic: string, event: RecognitionEvent): 
   }
 }
 
+/** What services can be set to, and a little more: a message with more parts than an event has would take minutes to check. */
+const [maxObjects, maxParts] = [2_000, 120_000]
+
+/** Null where a message is no event: anyone may write to a topic. */
+export function readRecognitionEvent(value: Uint8Array | null): RecognitionEvent | null {
+  let found: unknown
+  try {
+    found = JSON.parse(new TextDecoder().decode(value ?? undefined))
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw error
+  }
+  return hasTooMany(found) ? null : (recognitionEventSchema.safeParse(found).data ?? null)
+}
+
+function hasTooMany(found: unknown): boolean {
+  const { objects } = Object(found) as { objects?: unknown }
+  if (!Array.isArray(objects)) return false
+  if (objects.length > maxObjects) return true
+  const lengths = objects.map((one: unknown) => {
+    const { candidates, box } = Object(one) as { candidates?: unknown; box?: unknown }
+    return (Array.isArray(candidates) ? candidates.length : 0) + (Array.isArray(box) ? box.length : 0)
+  })
+  return lengths.reduce((sum, length) => sum + length, 0) > maxParts
+}
+
 /** The published JSON Schema (draft 2020-12) of the event's value. */
 export const recognitionEventJsonSchema = (): unknown => z.toJSONSchema(recognitionEventSchema)

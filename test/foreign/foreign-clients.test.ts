@@ -14,6 +14,7 @@ import { type Topics, topicNames } from '@sightline/shared/contracts/topology.ts
 import { decodeDetections } from '@sightline/shared/contracts/wire.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Collector } from '../harness/bus/collector.ts'
+import { finish, line, runCli, startCli } from '../harness/cli.ts'
 import { type ForeignMessage, type ForeignRun, javaProducer, pythonProducer } from '../harness/kafka-clients.ts'
 import { product } from '../harness/pictures.ts'
 import { type ServiceProcess, startService } from '../harness/service-process.ts'
@@ -323,5 +324,53 @@ describe.skipIf(kafka === undefined || clients.length === 0)('other clients', { 
       expect(one.ends((camera) => camera === 'shared')).toEqual(all)
     }
     expect(await other.metric('sightline_messages_dropped_total')).toBe(0)
+  })
+
+  test('what others write where answers lie ends neither dlq list nor watch', async () => {
+    await using other = await Site.open()
+    const strange = {
+      key: null,
+      value: bytes('{"objects": [{}]}'),
+      headers: [
+        ['trace', null],
+        ['dlq-code', null],
+      ],
+    } as const
+    const letters = [
+      strange,
+      { ...strange, value: null },
+      frame('written', 'by-hand', { headers: [['dlq-reason', bytes('mine')]] }),
+    ]
+    const runs = [
+      { topic: deadLetterTopic(other.topics.frames), config: {}, steps: letters },
+      {
+        topic: other.topics.recognitions,
+        config: { 'compression.type': 'lz4' },
+        steps: [strange, { ...strange, value: null }],
+      },
+    ]
+    await clients[0]!.produce(kafka!.brokers, runs)
+    const prefix = other.topics.frames.slice(0, -'frames'.length)
+    const place = ['--json', '--brokers', kafka!.brokers.join(','), '--topic-prefix', prefix]
+    const list = await runCli('dlq', 'list', ...place)
+    expect(list.code, list.err).toBe(0)
+    expect(
+      list
+        .json()
+        .map(({ code, reason }) => `${code} ${reason}`)
+        .toSorted(),
+    ).toEqual(['INTERNAL ', 'INTERNAL ', 'INTERNAL mine'])
+    const watch = startCli('watch', '--from-start', '--dead-letters', ...place)
+    const ended = finish(watch)
+    let told = ''
+    watch.stderr.on('data', (text) => {
+      told += String(text)
+    })
+    await line(watch, (text) => text.includes('mine'))
+    await expect.poll(() => told.match(/is no recognition event; left out/g)?.length, { timeout: 10_000 }).toBe(2)
+    watch.kill('SIGTERM')
+    const { code, err, json } = await ended
+    expect(code, err).toBe(0)
+    expect(json().length).toBe(3)
   })
 })

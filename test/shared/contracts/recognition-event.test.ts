@@ -5,8 +5,11 @@ import { expect, test } from 'vitest'
 import {
   encodeRecognitionEvent,
   type RecognitionEvent,
+  readRecognitionEvent,
   recognitionEventJsonSchema,
 } from '../../../shared/contracts/recognition-event.ts'
+import { eventLine } from '../../../views/terminal/live-view.ts'
+import { noise } from '../../harness/noise.ts'
 
 const candidate = { item: 'cola-330', label: 'Cola 330 ml', score: 0.91 }
 const event: RecognitionEvent = {
@@ -57,4 +60,42 @@ test('travels as a CloudEvents-binary message: attributes in headers, plain JSON
     ce_subject: 'cam 1/ä',
     'content-type': 'application/json',
   })
+})
+
+test('what encodeRecognitionEvent writes, readRecognitionEvent reads', () => {
+  expect(readRecognitionEvent(encodeRecognitionEvent('recognitions', event).value)).toEqual(event)
+  const many = Array.from({ length: 100 }, () => candidate)
+  const full = { ...event, objects: Array.from({ length: 1001 }, () => ({ ...event.objects[0]!, candidates: many })) }
+  expect(readRecognitionEvent(encodeRecognitionEvent('recognitions', full).value)).toEqual(full)
+})
+
+test.each([
+  ['nothing', ''],
+  ['null', 'null'],
+  ['a number', '5'],
+  ['a million objects', `{"objects":[${'{},'.repeat(1e6)}{}]}`],
+  ['a million candidates', `{"objects":[{"candidates":[${'{},'.repeat(1e6)}{}]}]}`],
+  ['a million levels', '['.repeat(1e6) + ']'.repeat(1e6)],
+  ['names of an object’s own', '{"__proto__":{"id":"a"},"constructor":1}'],
+])('%s is no event, and that is soon known', (_what, text) => {
+  const started = performance.now()
+  expect(readRecognitionEvent(Buffer.from(text))).toBeNull()
+  expect(performance.now() - started).toBeLessThan(3_000)
+})
+
+test('100,000 damaged events: each is a line, or is none', { timeout: 60_000 }, () => {
+  const whole = Buffer.from(JSON.stringify(event))
+  const choices = noise(400_000, 21)
+  let lines = 0
+  for (let number = 0; number < 100_000; number += 1) {
+    const [first, second, third, cut] = choices.subarray(4 * number)
+    const place = (first! * 256 + second!) % whole.length
+    const damaged = Buffer.from(cut! < 32 ? whole.subarray(0, place) : whole)
+    if (place < damaged.length) damaged[place] = third!
+    const read = readRecognitionEvent(damaged)
+    if (read === null) continue
+    if (eventLine(read).includes('\n')) expect(eventLine(read)).toBe('one line')
+    lines += 1
+  }
+  expect(lines).toBeGreaterThan(5_000)
 })
