@@ -45,16 +45,9 @@ describe.skipIf(kafka === undefined)('commands on Kafka', { timeout: 60_000 }, (
     const again = await runCli('topics', 'create', ...place, '--partitions', '2', '--strict', '--json')
     expect(again.code).toBe(0)
     expect(again.json().map(({ name, state }) => [name, state])).toEqual(
-      [
-        'frames',
-        'detections',
-        'embeddings',
-        'recognitions',
-        'frames.dlq',
-        'detections.dlq',
-        'embeddings.dlq',
-        'gallery',
-      ].map((name) => [prefix + name, 'present']),
+      ['frames', 'detections', 'embeddings', 'recognitions', 'frames.dlq', 'detections.dlq', 'embeddings.dlq'].map(
+        (name) => [prefix + name, 'present'],
+      ),
     )
     const other = await runCli('topics', 'create', ...place, '--partitions', '3', '--strict')
     expect(other.code).toBe(1)
