@@ -37,7 +37,7 @@ describe.skipIf(kafka === undefined)('dead letters on Kafka', { timeout: 180_000
   }
 
   test('redrive that is killed in between, and again, publishes each letter once', async () => {
-    const letters = Array.from({ length: 600 }, (_, number) => letter(`cam-${number % 7}`, BigInt(number)))
+    const letters = Array.from({ length: 1500 }, (_, number) => letter(`cam-${number % 7}`, BigInt(number)))
     await bus.publish(letters)
     await using reader = await Collector.on(bus, topics.frames, randomUUID())
     for (const _ of ['once', 'twice']) {
