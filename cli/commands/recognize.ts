@@ -1,24 +1,17 @@
 /** `sightline recognize`: one recognition event a picture, in the order of the pictures. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, join, parse } from 'node:path'
 import { type FrameOrError, recognizeInOrder } from '@sightline/pipeline/answers.ts'
-import { expandPaths } from '@sightline/pipeline/pictures.ts'
+import { expandPaths, readPictureFile, unreadableFile } from '@sightline/pipeline/pictures.ts'
 import { openPipeline } from '@sightline/pipeline/pipeline.ts'
 import type { Answer } from '@sightline/shared/contracts/answer.ts'
-import { describeError, SightlineError, usageError } from '@sightline/shared/errors/errors.ts'
+import { SightlineError, usageError } from '@sightline/shared/errors/errors.ts'
 import { tellExecution } from '@sightline/shared/inference/execution-providers.ts'
 import { drawEvent } from '@sightline/views/draw/draw-event.ts'
 import { eventLine } from '@sightline/views/terminal/live-view.ts'
 import { openProgress } from '@sightline/views/terminal/progress.ts'
 import { type Command, flag, text } from '../command.ts'
-import {
-  galleryOf,
-  modelsOf,
-  recognitionHelp,
-  recognitionOf,
-  recognitionOptions,
-  workersFor,
-} from '../recognition-flags.ts'
+import { logFor, recognitionHelp, recognitionOf, recognitionOptions } from '../recognition-flags.ts'
 
 export const recognizeCommand: Command = {
   name: 'recognize',
@@ -37,12 +30,10 @@ Example: sightline recognize shelf.jpg photos/ --gallery products.gallery --max-
 
   async run(values, positionals, terminal) {
     if (positionals.length === 0) throw usageError('which pictures? sightline recognize PATH… --gallery DIR')
-    const options = recognitionOf(values)
-    const paths = await expandPaths(positionals)
+    const settings = await recognitionOf(values, terminal)
+    const paths = await expandPaths(positionals, terminal.err)
     if (paths.length === 0) throw usageError(`there are no pictures in ${positionals.join(', ')}`)
-    const models = await modelsOf(values)
-    await using gallery = await galleryOf(values, models.embedder, terminal)
-    await using pipeline = await openPipeline({ ...options, models, gallery, workers: workersFor(values) })
+    await using pipeline = await openPipeline(settings, { log: logFor(terminal) })
     tellExecution(pipeline.networks, terminal.err)
     const draw = await drawer(text(values, 'draw'))
     using progress = openProgress(terminal, 'recognizing', paths.length)
@@ -53,7 +44,11 @@ Example: sightline recognize shelf.jpg photos/ --gallery products.gallery --max-
       const path = paths[index++]!
       if (answer.kind === 'event') {
         read += 1
-        await draw(path, answer)
+        // The picture is read again for it, and may be gone by then.
+        await draw(path, answer).catch((error: unknown) => {
+          if (!(error instanceof SightlineError) || error.code !== 'FILE_UNREADABLE') throw error
+          terminal.err(`not drawn: ${error.message}`)
+        })
       }
       progress.advance()
       terminal.out(print(path, answer))
@@ -67,9 +62,9 @@ async function* framesOf(paths: readonly string[]): AsyncGenerator<FrameOrError>
   for (const [index, path] of paths.entries()) {
     const id = String(index)
     try {
-      yield { id, camera: 'files', source: path, bytes: await readFile(path) }
+      yield { id, camera: 'files', source: path, bytes: await readPictureFile(path) }
     } catch (cause) {
-      yield { id, error: new SightlineError('FILE_UNREADABLE', `reading ${path}: ${describeError(cause)}`, { cause }) }
+      yield { id, error: unreadableFile(path, cause) }
     }
   }
 }
@@ -85,7 +80,7 @@ async function drawer(folder: string | undefined): Promise<(path: string, answer
     let name = `${stem}.jpg`
     for (let n = 2; used.has(name); n += 1) name = `${stem}-${n}.jpg`
     used.add(name)
-    await writeFile(join(folder, name), await drawEvent(await readFile(path), answer.event))
+    await writeFile(join(folder, name), await drawEvent(await readPictureFile(path), answer.event))
   }
 }
 

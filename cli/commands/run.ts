@@ -2,22 +2,17 @@
 
 import { subscribeAnswers } from '@sightline/pipeline/answers.ts'
 import { Books } from '@sightline/pipeline/books.ts'
-import { type CameraFolder, framesOf } from '@sightline/pipeline/camera-folder.ts'
+import { type CameraFolder, type FolderNotices, framesOf } from '@sightline/pipeline/camera-folder.ts'
+import { leftOutLine } from '@sightline/pipeline/pictures.ts'
 import { openPipeline, type Pipeline } from '@sightline/pipeline/pipeline.ts'
-import type { Answer } from '@sightline/shared/contracts/answer.ts'
+import type { Answer, Summary } from '@sightline/shared/contracts/answer.ts'
 import { encodeFrame } from '@sightline/shared/contracts/frame.ts'
+import { frameId } from '@sightline/shared/contracts/ids.ts'
 import { usageError } from '@sightline/shared/errors/errors.ts'
 import { tellExecution } from '@sightline/shared/inference/execution-providers.ts'
 import { deadLetterLine, eventLine, summaryLine } from '@sightline/views/terminal/live-view.ts'
 import { type Command, flag, number, type Terminal, texts, type Values } from '../command.ts'
-import {
-  galleryOf,
-  modelsOf,
-  recognitionHelp,
-  recognitionOf,
-  recognitionOptions,
-  workersFor,
-} from '../recognition-flags.ts'
+import { cameraHelp, cameraOptions, logFor, recognitionOf } from '../recognition-flags.ts'
 
 /** Frames published ahead of their answers: enough to keep the workers busy, few enough to stay fresh. */
 const framesAhead = 32
@@ -30,66 +25,87 @@ export const runCommand: Command = {
 Each folder is a camera: its pictures are its frames, in the order of their names. Prints an event a frame as they
 come. SIGTERM or Ctrl-C finishes the frames under way; a second one ends at once.
 
-${recognitionHelp}
+${cameraHelp}
   --camera NAME=DIR       a camera; may be repeated
   --follow                go on with pictures that are added to the folders, until stopped
   --fps N                 frames a second of each camera (default: as fast as they are recognized)
-  --max-frame-age S       a frame older than this many seconds is not computed; its event says skipped: stale
   --json                  JSON lines: recognition events, dead letters, and the summary at the end
 
 Example: sightline run --gallery products.gallery --camera till-1=/var/ftp/till-1 --follow`,
   options: {
-    ...recognitionOptions,
+    ...cameraOptions,
     camera: { type: 'string', multiple: true },
     follow: { type: 'boolean' },
     fps: { type: 'string' },
-    'max-frame-age': { type: 'string' },
     json: { type: 'boolean' },
   },
 
   async run(values, _positionals, terminal) {
     const cameras = camerasOf(values)
-    const options = recognitionOf(values)
-    const maxFrameAge = number(values, 'max-frame-age', { min: 0.001, max: 1e6 })
-    const models = await modelsOf(values)
-    await using gallery = await galleryOf(values, models.embedder, terminal)
-    await using pipeline = await openPipeline({
-      ...options,
-      models,
-      gallery,
-      workers: workersFor(values),
-      maxFrameAgeMs: maxFrameAge === undefined ? undefined : maxFrameAge * 1000,
-    })
+    const settings = await recognitionOf(values, terminal)
+    await using pipeline = await openPipeline(settings, { log: logFor(terminal) })
     tellExecution(pipeline.networks, terminal.err)
     const print = flag(values, 'json') ? jsonLine : readableLine
-    const { summary } = await playCameras(pipeline, cameras, (answer) => terminal.out(print(answer)), terminal)
+    const { summary, lost } = await playCameras(pipeline, cameras, (answer) => terminal.out(print(answer)), terminal)
     terminal.out(flag(values, 'json') ? JSON.stringify({ type: 'summary', ...summary }) : summaryLine(summary))
-    return 0
+    return lost === 0 ? 0 : 1
   },
 }
 
-/** Plays the cameras side by side and returns when every published frame has ended. */
+/**
+ * Plays the cameras side by side and returns when every published frame has ended. A picture that can't be read is a dead
+ * letter; a folder that can't be read is told, and costs the other cameras nothing.
+ */
 export async function playCameras(
   pipeline: Pipeline,
   cameras: readonly CameraFolder[],
   onAnswer: (answer: Answer) => void,
-  { stop }: Pick<Terminal, 'stop'>,
-): Promise<Books> {
+  { stop, err }: Pick<Terminal, 'stop' | 'err'>,
+): Promise<{ readonly summary: Summary /** Folders that could not be read in the end. */; readonly lost: number }> {
   const books = new Books()
-  await using _answers = await subscribeAnswers(pipeline, 'run', (answer) => {
+  const end = (answer: Answer): void => {
     onAnswer(answer)
     books.ended(answer)
-  })
+  }
+  await using _answers = await subscribeAnswers(pipeline, 'run', end)
+  const lost = new Set<CameraFolder>()
   const play = async (camera: CameraFolder): Promise<void> => {
-    for await (const frame of framesOf(camera, stop)) {
+    for await (const frame of framesOf(camera, stop, noticesOf(camera, lost, err))) {
       await books.roomFor(framesAhead)
       books.published()
-      await pipeline.bus.publish([encodeFrame(pipeline.topics.frames, frame)])
+      if ('error' in frame) {
+        const { code, message } = frame.error
+        end({
+          kind: 'deadLetter',
+          frameId: frameId(frame.camera, '', frame.id),
+          stage: 'publish',
+          code,
+          reason: message,
+        })
+      } else await pipeline.bus.publish([encodeFrame(pipeline.topics.frames, frame)])
     }
   }
   await Promise.race([Promise.all(cameras.map(play)).then(() => books.closed()), pipeline.closed])
-  return books
+  return { summary: books.summary, lost: lost.size }
 }
+
+const noticesOf = (camera: CameraFolder, lost: Set<CameraFolder>, err: (line: string) => void): FolderNotices => ({
+  lost: ({ message }) => {
+    lost.add(camera)
+    err(`camera ${camera.camera}: ${message}${camera.follow ? '; waiting until it is back' : ''}`)
+  },
+  back: () => {
+    lost.delete(camera)
+    err(`camera ${camera.camera}: ${camera.folder} is back`)
+  },
+  found: (contents) => {
+    const line = leftOutLine(camera.folder, contents)
+    if (line !== null) err(`camera ${camera.camera}: ${line}`)
+    for (const folder of contents.closed) err(`camera ${camera.camera}: the folder ${folder} can't be read`)
+    if (contents.pictures.length === 0 && !camera.follow)
+      err(`camera ${camera.camera}: no pictures in ${camera.folder}`)
+  },
+})
 
 function camerasOf(values: Values): readonly CameraFolder[] {
   const fps = number(values, 'fps', { min: 0.001, max: 1000 })

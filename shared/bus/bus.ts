@@ -1,6 +1,6 @@
 /** The bus port: a partitioned log with consumer groups, whose handler returns what to publish so that outputs and offsets can be committed as one. */
 
-/** Header values are text; binary belongs in the value. */
+/** Header values are text; bytes that are none are in it as `byte-text.ts` writes them, as in keys. */
 export type Headers = Readonly<Record<string, string>>
 
 /** A message to publish. */
@@ -18,8 +18,10 @@ export interface Delivery extends Publication {
   readonly partition: number
   /** Position in the partition, counted from 0 without gaps in the in-memory bus; Kafka leaves gaps at transaction markers. */
   readonly offset: bigint
-  /** When the message was published, in ms since the epoch. */
+  /** When the message was published, in ms since the epoch, as its publisher says; negative where it does not. */
   readonly timestamp: number
+  /** Why this is not the whole message: another client wrote what can't be read, or too much of it. A bad item. */
+  readonly unreadable?: string
 }
 
 export interface SubscribeOptions {

@@ -22,7 +22,7 @@ export interface KafkaBusOptions extends KafkaConnection {
    * rebalances, with the same ids. @default 'exactly-once'
    */
   readonly delivery?: 'exactly-once' | 'at-least-once'
-  /** By topic; what is read may be compressed in any way kafkajs knows (gzip) or zstd. @default 'none' */
+  /** By topic; what is read may be compressed in any way that Kafka knows. @default 'none' */
   readonly compression?: (topic: string) => Compression
   /** `max.message.bytes` by topic as it was planned; where a topic or its brokers take less, that counts. @default 8 MiB */
   readonly maxMessageBytes?: MessageLimit
@@ -94,6 +94,16 @@ export class KafkaBus implements Bus {
       await subscription[Symbol.asyncDispose]()
       this.#subscriptions.delete(subscription)
       throw kafkaError(`subscribing to ${options.topic} as group ${options.group}`, error)
+    }
+  }
+
+  /** The id that the cluster was made with: what is kept outside of Kafka is kept for this cluster. @throws BUS_UNAVAILABLE */
+  async clusterId(): Promise<string> {
+    try {
+      const { clusterId } = await (await this.#getAdmin()).describeCluster()
+      return clusterId
+    } catch (error) {
+      throw kafkaError(`asking ${this.#options.brokers.join(', ')} for the cluster's id`, error)
     }
   }
 

@@ -1,70 +1,25 @@
-/** The only file that imports kafkajs: makes its clients with our compression, partitions, logging and patience. */
-import { createRequire } from 'node:module'
-import { promisify } from 'node:util'
-import { zstdCompress, zstdDecompress } from 'node:zlib'
-import type {
-  Admin,
-  CompressionTypes,
-  Consumer,
-  EachBatchPayload,
-  IHeaders,
-  Kafka,
-  KafkaConfig,
-  KafkaMessage,
-  LogEntry,
-  Message,
-  Producer,
-  SASLOptions,
-} from 'kafkajs'
+/** Makes kafkajs's clients with our partitions, logging and patience. */
 import { SightlineError } from '../../errors/errors.ts'
 import { type Logger, silentLogger } from '../../errors/logger.ts'
-import { type AbortedTransaction, type FetchedRecord, withoutAborted } from './kafka-aborted.ts'
 import type { Compression, KafkaConnection, KafkaTimes } from './kafka-options.ts'
-import { mendRequestQueue, type RequestQueue } from './kafka-request-queue.ts'
 import { SharedClusters } from './kafka-shared-clusters.ts'
-import type { BrokerPool, WireDecoder, WireEncoder } from './kafka-wire.ts'
+import type { BrokerPool } from './kafka-wire.ts'
+import { createProducer, type Kafkajs, kafkajs } from './kafkajs.ts'
 
-/**
- * kafkajs 2.2.4 lets messages of aborted transactions through where several overlap: it starts at most one of them a
- * message, and in the order in which they ended. Its filter is replaced by ours before it is loaded.
- */
-const require = createRequire(import.meta.url)
-const filterFile = require.resolve('kafkajs/src/consumer/filterAbortedMessages.js')
-require(filterFile)
-type FilterArguments = { messages: readonly FetchedRecord[]; abortedTransactions: readonly AbortedTransaction[] | null }
-require.cache[filterFile]!.exports = ({ messages, abortedTransactions }: FilterArguments) =>
-  withoutAborted(messages, abortedTransactions)
-const kafkajs: typeof import('kafkajs') = require('kafkajs')
-mendRequestQueue((require('kafkajs/src/network/requestQueue/index.js') as { prototype: RequestQueue }).prototype)
-
-export type KafkaAdmin = Admin
-export type KafkaConsumer = Consumer
-export type KafkaProducer = Producer
+export type KafkaAdmin = Kafkajs.Admin
+export type KafkaConsumer = Kafkajs.Consumer
+export type KafkaProducer = Kafkajs.Producer
 /** `retire` where something failed: its connections are given to no other one. */
-export type TransactionalProducer = Producer & { readonly retire: () => void }
-export type KafkaTransaction = Awaited<ReturnType<Producer['transaction']>>
-export type FetchedBatch = EachBatchPayload
-export type FetchedMessage = KafkaMessage
-export type OutgoingMessage = Message
-export type MessageHeaders = IHeaders
+export type TransactionalProducer = KafkaProducer & { readonly retire: () => void }
+export type FetchedBatch = Kafkajs.EachBatchPayload
+export type FetchedMessage = Kafkajs.KafkaMessage
+export type OutgoingMessage = Kafkajs.Message
 
-/** kafkajs has no zstd of its own; decompression is needed by every consumer. */
-const zstd = kafkajs.CompressionTypes.ZSTD
-const [compress, decompress] = [promisify(zstdCompress), promisify(zstdDecompress)]
-kafkajs.CompressionCodecs[zstd] = () => ({
-  compress: async (encoder: { buffer: Buffer }) => compress(encoder.buffer),
-  decompress: async (bytes: Buffer) => decompress(bytes),
-})
-
-export const compressionType = (compression: Compression): CompressionTypes =>
-  compression === 'zstd' ? zstd : kafkajs.CompressionTypes.None
+export const compressionType = (compression: Compression): Kafkajs.CompressionTypes =>
+  compression === 'zstd' ? kafkajs.CompressionTypes.ZSTD : kafkajs.CompressionTypes.None
 
 export const topicResource = kafkajs.ConfigResourceTypes.TOPIC
 export const brokerResource = kafkajs.ConfigResourceTypes.BROKER
-
-/** Writes and reads the primitive types of Kafka's protocol. */
-export const Encoder: new () => WireEncoder = require('kafkajs/src/protocol/encoder.js')
-export const Decoder: new (bytes: Buffer) => WireDecoder = require('kafkajs/src/protocol/decoder.js')
 
 /** kafkajs' connections to the brokers of one cluster, and what it knows of them. */
 interface Cluster {
@@ -72,8 +27,6 @@ interface Cluster {
   readonly rootLogger: unknown
   disconnect(): Promise<void>
 }
-
-const createProducer: (options: object) => KafkaProducer = require('kafkajs/src/producer/index.js')
 
 /**
  * Makes clients that share nothing: kafkajs marks an offset as committed in a cache shared by all clients of one `Kafka`
@@ -159,14 +112,14 @@ export class KafkaClients {
     return { ...producer, disconnect: release, retire }
   }
 
-  #cluster(retry: NonNullable<KafkaConfig['retry']>): Cluster {
+  #cluster(retry: NonNullable<Kafkajs.KafkaConfig['retry']>): Cluster {
     const kafka = this.#kafka(retry)
     const inner = kafka as unknown as Record<symbol, (options: object) => Cluster>
     const options = { metadataMaxAge: metadataMaxAgeMs, allowAutoTopicCreation: false, maxInFlightRequests: null }
     return inner[createClusterOf(kafka)]!(options)
   }
 
-  #kafka(retry: NonNullable<KafkaConfig['retry']>): Kafka {
+  #kafka(retry: NonNullable<Kafkajs.KafkaConfig['retry']>): Kafkajs.Kafka {
     const { brokers, clientId = 'sightline', tls, sasl, logger = silentLogger } = this.#connection
     return new kafkajs.Kafka({
       brokers: [...brokers],
@@ -177,14 +130,14 @@ export class KafkaClients {
       logLevel: kafkajs.logLevel.WARN,
       logCreator: () => (entry) => forwardLog(logger, entry),
       ...(tls === undefined ? {} : { ssl: { ...tls } }),
-      ...(sasl === undefined ? {} : { sasl: sasl as SASLOptions }),
+      ...(sasl === undefined ? {} : { sasl: sasl as Kafkajs.SASLOptions }),
     })
   }
 }
 
 const createClusterName = 'private:Kafka:createCluster'
 
-function createClusterOf(kafka: Kafka): symbol {
+function createClusterOf(kafka: Kafkajs.Kafka): symbol {
   const name = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === createClusterName)
   if (name === undefined) throw new SightlineError('INTERNAL', `kafkajs has no ${createClusterName} any more`)
   return name
@@ -200,7 +153,10 @@ const quickRetry = { ...timing, maxRetryTime: 100, retries: 25 }
 /** Outlasts a broker's restart many times over; `silenceTimeoutMs` ends it. */
 const steadyRetry = { ...timing, initialRetryTime: 50, maxRetryTime: 500, retries: 1000 }
 
-type PartitionerArgs = { readonly message: Message; readonly partitionMetadata: readonly { partitionId: number }[] }
+type PartitionerArgs = {
+  readonly message: OutgoingMessage
+  readonly partitionMetadata: readonly { partitionId: number }[]
+}
 /**
  * Partitions are chosen by us before sending: kafkajs may repeat a send, and must then choose the same. What it would send
  * to a partition that it has not heard of yet it would drop and say it is sent; under this name it asks and tries again.
@@ -222,7 +178,7 @@ const producerOptions = {
  * kafkajs logs as errors what it tries again or throws, and what it throws we report. Only the end and the restart of a
  * consumer are news: nobody is there to catch them.
  */
-function forwardLog(logger: Logger, { level, namespace, log }: LogEntry): void {
+function forwardLog(logger: Logger, { level, namespace, log }: Kafkajs.LogEntry): void {
   const { message, timestamp: _, logger: __, stack: ___, ...fields } = log
   const isNews = level === kafkajs.logLevel.ERROR && namespace === 'Consumer'
   const write = isNews ? logger.warn : logger.debug

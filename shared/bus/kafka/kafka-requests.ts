@@ -1,6 +1,7 @@
 /** Requests that kafkajs 2.2.4 does not speak: which topic a name means, and whose transaction is open in a partition. */
-import { Decoder, Encoder } from './kafka-client.ts'
+
 import type { WireDecoder, WireEncoder, WireRequest } from './kafka-wire.ts'
+import { Decoder, Encoder } from './kafkajs.ts'
 
 export const metadataKey = 3
 export const describeProducersKey = 61
