@@ -26,7 +26,9 @@ export interface SubscriptionPorts {
   readonly committer: (input: InputPartition, consumer: KafkaConsumer) => Committer
 }
 
+/** Fetched and not committed: of one partition, and of all together. */
 const bufferBytes = 8 * 1024 * 1024
+const allBufferBytes = 128 * 1024 * 1024
 /** A broker that has just started may not know a topic yet; what is away at so many looks is gone. */
 const looksUntilGone = 2
 /** How often a topic that is gone is looked for, in ms. */
@@ -42,6 +44,7 @@ export class KafkaSubscription implements Subscription {
   readonly #partitions = new Map<number, KafkaPartition>()
   /** Partitions that were taken away while something was at work. */
   readonly #ending = new Map<number, Promise<void>>()
+  readonly #buffered = { bytes: 0, most: allBufferBytes }
   readonly #places = new KafkaPlaces()
   /** Offsets by partition that were committed to an earlier topic of this name. */
   readonly #former = new Map<number, bigint>()
@@ -365,6 +368,7 @@ export class KafkaSubscription implements Subscription {
       handler: this.#handler,
       maxBatch,
       bufferBytes,
+      shared: this.#buffered,
       redelivery,
       logger,
       committer: committer(input, member.consumer),
