@@ -29,7 +29,7 @@ export function assertMessageSize(message: Publication, limitOf: MessageLimit): 
   throw new SightlineError(
     'BUS_MESSAGE_TOO_LARGE',
     `publishing to ${message.topic}: the message with key "${message.key}" is ${mebibytes(bytes)}, the limit is ${mebibytes(limit)}; ` +
-      'send a smaller picture',
+      'send a smaller one, or raise max.message.bytes of the topic',
   )
 }
 

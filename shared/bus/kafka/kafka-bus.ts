@@ -54,7 +54,7 @@ export class KafkaBus implements Bus {
     this.#clients = new KafkaClients(options, this.#times)
     this.#inspector = new KafkaInspector(this.#clients)
     const planned = options.maxMessageBytes ?? (() => defaultMaxMessageBytes)
-    const limits = new KafkaLimits(this.#getLookup, planned, this.#logger)
+    const limits = new KafkaLimits(this.#getLookup, planned, this.#compression, this.#logger)
     this.maxMessageBytes = limits.limitOf
     this.#router = new KafkaRouter(this.#getLookup, limits)
     this.#publisher = new KafkaPublisher(this.#clients, this.#router, this.#compression, this.#times.publishTimeoutMs)

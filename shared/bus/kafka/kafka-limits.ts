@@ -2,34 +2,57 @@
 import type { Logger } from '../../errors/logger.ts'
 import type { MessageLimit } from '../bus.ts'
 import { brokerResource, type KafkaAdmin, topicResource } from './kafka-client.ts'
+import type { Compression } from './kafka-options.ts'
 
 /** Settings change seldom; a broker's refusal is learned from at once. */
 const maxAgeMs = 60_000
 /** What a request holds beside the messages of one partition: names, ids, lengths. */
 const requestOverhead = 4 * 1024
 
+interface Learned {
+  readonly limit: number
+  /** Compressed messages of one size need not be alike, and settings change: it is tried again. */
+  readonly expires: number
+}
+
 export class KafkaLimits {
-  /** As far as known: a topic is known once it was read from or written to. */
-  readonly limitOf: MessageLimit = (topic) => Math.min(this.#planned(topic), this.#taken.get(topic) ?? Infinity)
+  /** Of one message, as far as known: a topic is known once it was read from or written to. Compressed, more may fit. */
+  readonly limitOf: MessageLimit = (topic) =>
+    this.#compression(topic) === 'none' ? this.batchLimitOf(topic) : this.#unread(topic)
+  /** Of messages that go together. */
+  readonly batchLimitOf: MessageLimit = (topic) => Math.min(this.#unread(topic), this.#told.get(topic) ?? Infinity)
   readonly #admin: () => Promise<KafkaAdmin>
   readonly #planned: MessageLimit
+  readonly #compression: (topic: string) => Compression
   readonly #logger: Logger
-  readonly #taken = new Map<string, number>()
-  readonly #readAt = new Map<string, number>()
+  /** What the settings say. */
+  readonly #told = new Map<string, number>()
+  readonly #toldAt = new Map<string, number>()
+  readonly #learned = new Map<string, Learned>()
 
-  constructor(admin: () => Promise<KafkaAdmin>, planned: MessageLimit, logger: Logger) {
+  constructor(
+    admin: () => Promise<KafkaAdmin>,
+    planned: MessageLimit,
+    compression: (topic: string) => Compression,
+    logger: Logger,
+  ) {
     this.#admin = admin
     this.#planned = planned
+    this.#compression = compression
     this.#logger = logger
   }
 
   /** Asks the brokers, at most once a minute. Who may not ask (an access list) learns from refusals. Never rejects. */
   async learn(topic: string): Promise<void> {
-    const age = performance.now() - (this.#readAt.get(topic) ?? -Infinity)
+    const age = performance.now() - (this.#toldAt.get(topic) ?? -Infinity)
     if (age < maxAgeMs) return
-    this.#readAt.set(topic, performance.now())
+    this.#toldAt.set(topic, performance.now())
     try {
-      this.#set(topic, await this.#read(topic))
+      const [limit, before, planned] = [await this.#read(topic), this.#told.get(topic), this.#planned(topic)]
+      this.#told.set(topic, limit)
+      if (limit >= planned || limit === before) return
+      const text = `${topic} takes messages of at most ${limit} bytes, ${planned} were planned: larger ones are refused`
+      this.#logger.warn({ topic, limit, planned }, text)
     } catch (error) {
       this.#logger.info({ topic, err: error }, 'the largest message of the topic is not told: the planned one is taken')
     }
@@ -37,25 +60,29 @@ export class KafkaLimits {
 
   /** Asks at once. Never rejects. */
   async relearn(topic: string): Promise<void> {
-    this.#readAt.delete(topic)
+    this.#toldAt.delete(topic)
     await this.learn(topic)
   }
 
-  /** A broker refused a request of `count` messages, the largest of them of `bytes`. */
+  /** A broker refused a request of `count` messages, the largest of them of `bytes`. Never rejects. */
   async refused(topic: string, count: number, bytes: number): Promise<void> {
     const before = this.limitOf(topic)
     await this.relearn(topic)
     if (this.limitOf(topic) < before) return
-    this.#set(topic, count === 1 ? Math.min(bytes, before) - 1 : Math.floor(before / 2))
+    const isLargest = count === 1 || this.#compression(topic) !== 'none'
+    const limit = isLargest ? Math.min(bytes, before) - 1 : Math.floor(before / 2)
+    this.#learned.set(topic, { limit, expires: performance.now() + maxAgeMs })
+    this.#logger.warn(
+      { topic, limit },
+      `${topic} refused a message: larger ones than ${limit} bytes are refused for now`,
+    )
   }
 
-  #set(topic: string, limit: number): void {
-    const before = this.#taken.get(topic)
-    this.#taken.set(topic, limit)
-    const planned = this.#planned(topic)
-    if (limit >= planned || limit === before) return
-    const text = `${topic} takes messages of at most ${limit} bytes, ${planned} were planned: larger ones are refused`
-    this.#logger.warn({ topic, limit, planned }, text)
+  /** What was planned, or a refusal taught. */
+  #unread(topic: string): number {
+    const learned = this.#learned.get(topic)
+    const isFresh = learned !== undefined && learned.expires > performance.now()
+    return Math.min(this.#planned(topic), isFresh ? learned.limit : Infinity)
   }
 
   /** What can be read of both; a deployment may be allowed to see its topics' settings, but not the brokers'. */

@@ -13,6 +13,8 @@ export interface PartitionPorts {
   readonly maxBatch: number
   /** Fetching stops above this many buffered bytes and goes on below half of it. */
   readonly bufferBytes: number
+  /** What all partitions have buffered together; above `most` those that have something fetch no more. */
+  readonly shared: SharedBuffer
   readonly redelivery: RedeliveryOptions
   readonly logger: Logger
   readonly committer: Committer
@@ -26,6 +28,11 @@ export interface PartitionPorts {
   /** An earlier turn of ours on the same partition, which may still be at work. */
   readonly before: Promise<void>
   readonly fail: (error: unknown) => void
+}
+
+export interface SharedBuffer {
+  bytes: number
+  readonly most: number
 }
 
 /** Buffered batches beyond the one at work. */
@@ -67,7 +74,7 @@ export class KafkaPartition {
       if (delivery.offset < this.#expected) continue
       this.#expected = delivery.offset + 1n
       this.#buffer.push(delivery)
-      this.#bufferedBytes += messageBytes(delivery)
+      this.#count(messageBytes(delivery))
     }
     this.#control()
     this.#wake()
@@ -83,6 +90,8 @@ export class KafkaPartition {
   async drain(): Promise<void> {
     this.#stop.abort()
     await this.#running
+    this.#buffer.length = 0
+    this.#count(-this.#bufferedBytes)
     await this.#ports.committer[Symbol.asyncDispose]()
   }
 
@@ -142,7 +151,7 @@ export class KafkaPartition {
   #dropBelow(next: bigint): void {
     const kept = this.#buffer.findIndex((delivery) => delivery.offset >= next)
     const dropped = this.#buffer.splice(0, kept < 0 ? this.#buffer.length : kept)
-    for (const delivery of dropped) this.#bufferedBytes -= messageBytes(delivery)
+    for (const delivery of dropped) this.#count(-messageBytes(delivery))
     if (next > this.#expected) this.#expected = next
     this.#control()
   }
@@ -164,9 +173,16 @@ export class KafkaPartition {
     await sleep(wait, undefined, { signal: this.#stop.signal }).catch(() => undefined)
   }
 
+  #count(bytes: number): void {
+    this.#bufferedBytes += bytes
+    this.#ports.shared.bytes += bytes
+  }
+
   #control(): void {
-    const { bufferBytes, maxBatch, setPaused } = this.#ports
-    const fill = Math.max(this.#bufferedBytes / bufferBytes, this.#buffer.length / (maxBatch * bufferedBatches))
+    const { bufferBytes, shared, maxBatch, setPaused } = this.#ports
+    const own = Math.max(this.#bufferedBytes / bufferBytes, this.#buffer.length / (maxBatch * bufferedBatches))
+    // One without anything to do must fetch, or it would wait for the others for ever.
+    const fill = this.#buffer.length === 0 ? 0 : Math.max(own, shared.bytes / shared.most)
     if (this.#paused ? fill > 0.5 : fill < 1) return
     this.#paused = !this.#paused
     setPaused(this.#paused)

@@ -45,7 +45,7 @@ export class KafkaRouter {
     this.assertSizes(messages)
     const partitionOf = ({ topic, key }: Publication) =>
       this.#partitionOf(topic, key, this.#topics.get(topic)!.partitions)
-    return toSends(messages, partitionOf, this.#limits.limitOf)
+    return toSends(messages, partitionOf, this.#limits.batchLimitOf)
   }
 
   /** @throws BUS_TOPIC_MISSING, BUS_UNAVAILABLE */

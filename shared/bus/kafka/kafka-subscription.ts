@@ -1,18 +1,18 @@
 /** A subscription to a topic: shares out what its member of the group fetches, outlives the topic itself, and ends aloud when it can't go on. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { SightlineError } from '../../errors/errors.ts'
 import type { Logger } from '../../errors/logger.ts'
 import type { Handler, SubscribeOptions, Subscription } from '../bus.ts'
 import type { RedeliveryOptions } from '../redelivery.ts'
 import type { FetchedBatch, KafkaAdmin, KafkaClients, KafkaConsumer } from './kafka-client.ts'
-import { type Committer, type InputPartition, isOwnOffset } from './kafka-committer.ts'
+import type { Committer, InputPartition } from './kafka-committer.ts'
 import { isMissingTopic, kafkaError } from './kafka-errors.ts'
-import type { KafkaInspector, LogRange, TopicAnswer } from './kafka-inspector.ts'
+import type { KafkaInspector, TopicAnswer } from './kafka-inspector.ts'
 import { KafkaMember } from './kafka-member.ts'
 import { toDelivery } from './kafka-messages.ts'
 import type { KafkaTimes } from './kafka-options.ts'
 import { KafkaPartition } from './kafka-partition.ts'
 import { KafkaPlaces } from './kafka-places.ts'
+import { KafkaStarts } from './kafka-starts.ts'
 import { topicsMissing } from './kafka-topics.ts'
 import { KafkaWatch } from './kafka-watch.ts'
 
@@ -26,13 +26,11 @@ export interface SubscriptionPorts {
   readonly committer: (input: InputPartition, consumer: KafkaConsumer) => Committer
 }
 
+/** Fetched and not committed: of one partition, and of all together. */
 const bufferBytes = 8 * 1024 * 1024
+const allBufferBytes = 128 * 1024 * 1024
 /** A broker that has just started may not know a topic yet; what is away at so many looks is gone. */
 const looksUntilGone = 2
-/** How often a topic that is gone is looked for, in ms. */
-const lookForMs = 500
-/** Before where a partition starts is asked again, in ms. */
-const placeAgainMs = 200
 
 export class KafkaSubscription implements Subscription {
   readonly closed: Promise<void>
@@ -42,20 +40,18 @@ export class KafkaSubscription implements Subscription {
   readonly #partitions = new Map<number, KafkaPartition>()
   /** Partitions that were taken away while something was at work. */
   readonly #ending = new Map<number, Promise<void>>()
+  readonly #buffered = { bytes: 0, most: allBufferBytes }
   readonly #places = new KafkaPlaces()
-  /** Offsets by partition that were committed to an earlier topic of this name. */
-  readonly #former = new Map<number, bigint>()
   readonly #settle = Promise.withResolvers<void>()
   readonly #end = new AbortController()
   #watch: KafkaWatch | undefined
+  #starts: KafkaStarts | undefined
   #member: KafkaMember | undefined
   #memberId = ''
   #assigned: readonly number[] = []
   #placing: Promise<void> = Promise.resolve()
   /** The topic that is read. */
   #topic: TopicAnswer | undefined
-  /** Its partitions when the reading began. */
-  #known: number | undefined
   /** Looks at which it was not there. */
   #absent = 0
   #isGone = false
@@ -83,6 +79,15 @@ export class KafkaSubscription implements Subscription {
       everyMs: times.watchMs,
       isBuffered: (partition) => this.#partitions.get(partition)?.oldest !== undefined,
       found: (found) => this.#found(found),
+    })
+    this.#starts = new KafkaStarts(this.#options, {
+      inspector,
+      logger,
+      admin: this.#ports.admin,
+      places: this.#places,
+      found: (found) => this.#found(found),
+      lost: (partition, messages) => this.#watch!.lose(partition, messages),
+      stop: this.#end.signal,
     })
     this.#silence = setInterval(() => this.#assertSign(), times.silenceTimeoutMs / 4)
     await this.#join(from)
@@ -168,7 +173,7 @@ export class KafkaSubscription implements Subscription {
         joined: now((memberId, partitions) => this.#joined(member, from, memberId, partitions)),
         alive: now(() => this.#seen()),
         lostAll: now(() => this.#loseAll()),
-        began: now((partition, first) => this.#began(partition, first)),
+        began: now((partition, first) => void this.#starts!.explain(this.#topic!, partition, first)),
         reached: now((partition, next) => this.#places.reached(partition, next)),
         take: (batch) => this.#member === member && this.#take(member, batch),
         missing: now(() => void this.#leaveTopic()),
@@ -207,12 +212,11 @@ export class KafkaSubscription implements Subscription {
     this.#assigned = []
     await Promise.all([member?.leave(), ...this.#ending.values()])
     try {
-      const next = await this.#returned()
+      const next = await this.#watch!.returned(this.#end.signal, () => this.#seen())
       if (next === null) return
       const isOther = next.id !== former.id || next.id === null
       logger.warn({ topic }, isOther ? 'the topic was made again: reading it from its beginning' : 'the topic is back')
       this.#topic = next
-      this.#known = undefined
       this.#absent = 0
       this.#isGone = false
       await this.#join(isOther ? 'oldest' : from)
@@ -220,23 +224,6 @@ export class KafkaSubscription implements Subscription {
       if (isMissingTopic(error)) await this.#leaveTopic()
       else this.#fail(kafkaError(this.#doing, error))
     }
-  }
-
-  /** The topic once it is there; null where the subscription ends before. */
-  async #returned(): Promise<TopicAnswer | null> {
-    const { inspector, logger } = this.#ports
-    const { topic } = this.#options
-    while (!this.#end.signal.aborted) {
-      try {
-        const found = await inspector.topic(topic)
-        this.#seen()
-        if (found !== null) return found
-      } catch (error) {
-        logger.info({ topic, err: error }, 'looking for the topic failed')
-      }
-      await sleep(lookForMs, undefined, { signal: this.#end.signal }).catch(() => undefined)
-    }
-    return null
   }
 
   /** A partition that stays keeps its producer, its buffer and what is at work; others start anew. */
@@ -251,23 +238,8 @@ export class KafkaSubscription implements Subscription {
       if (!partitions.includes(partition)) this.#places.close(partition)
     // kafkajs goes to the end or the beginning, without a word, where an offset is none of the log's.
     for (const partition of partitions) if (!this.#places.has(partition)) member.setPaused(partition, true)
-    this.#placing = this.#place(member, from)
-  }
-
-  /** A fetch that begins behind the one before has jumped: over what was deleted, or over what a compacted topic left out. */
-  #began(partition: number, first: bigint): void {
-    const next = this.#places.next(partition)
-    if (next === undefined || first <= next) return
-    const { inspector, logger } = this.#ports
-    inspector.logs(this.#topic!, [partition]).then(
-      (ranges) => {
-        const low = ranges.get(partition)?.low ?? next
-        const end = low < first ? low : first
-        if (end > next) this.#watch!.lose(partition, Number(end - next))
-      },
-      (err: unknown) =>
-        logger.info({ topic: this.#topic!.name, partition, err }, 'a gap in the offsets, not explained'),
-    )
+    const isOurs = (partition: number): boolean => this.#member === member && this.#assigned.includes(partition)
+    this.#placing = this.#starts!.place(member, from, partitions, isOurs)
   }
 
   #loseAll(): void {
@@ -282,71 +254,6 @@ export class KafkaSubscription implements Subscription {
     this.#member?.setPaused(partition, false)
   }
 
-  /** Finds out where the new ones of the assigned partitions start; they are not fetched before. Never rejects. */
-  async #place(member: KafkaMember, from: 'oldest' | 'newest'): Promise<void> {
-    const { topic } = this.#options
-    const isOurs = () => this.#member === member && this.#closing === undefined
-    while (isOurs()) {
-      const fresh = this.#assigned.filter((partition) => !this.#places.has(partition))
-      if (fresh.length === 0) return
-      try {
-        await this.#placeAll(member, from, fresh, isOurs)
-        continue
-      } catch (error) {
-        this.#ports.logger.info({ topic, err: error }, 'finding where partitions start failed, trying again')
-      }
-      await sleep(placeAgainMs, undefined, { signal: this.#end.signal }).catch(() => undefined)
-    }
-  }
-
-  async #placeAll(
-    member: KafkaMember,
-    from: 'oldest' | 'newest',
-    partitions: readonly number[],
-    isOurs: () => boolean,
-  ): Promise<void> {
-    const { group, topic } = this.#options
-    const { inspector, admin } = this.#ports
-    const found = await inspector.topic(topic)
-    if (!this.#found(found) || found === null) throw topicsMissing([topic])
-    const ranges = await inspector.logs(found, partitions)
-    const [offsets] = await (await admin()).fetchOffsets({ groupId: group, topics: [topic] })
-    for (const partition of partitions) {
-      const [range, offset] = [ranges.get(partition), offsets!.partitions.find((one) => one.partition === partition)]
-      if (range === undefined || offset === undefined) throw new Error(`partition ${partition} has no leader yet`)
-      if (!isOurs() || !this.#assigned.includes(partition) || this.#places.has(partition)) continue
-      this.#placeOne(member, from, partition, range, offset)
-    }
-  }
-
-  /** Kafka keeps no trace in an offset of the topic that it belonged to: ours tell it, and no log ends before its offsets. */
-  #placeOne(
-    member: KafkaMember,
-    from: 'oldest' | 'newest',
-    partition: number,
-    range: LogRange,
-    committed: { readonly offset: string; readonly metadata: string | null },
-  ): void {
-    const offset = BigInt(committed.offset)
-    const topicId = this.#topic!.id
-    const isFormer = offset > range.high || !isOwnOffset({ topicId, former: null }, committed)
-    if (isFormer) this.#former.set(partition, offset)
-    else this.#former.delete(partition)
-    this.#known ??= this.#topic!.leaders.size
-    // All that is in a partition that came while we read is new, whatever a new group asked for.
-    const isAdded = partition >= this.#known
-    if (offset >= 0n && !isFormer) {
-      this.#places.open(partition, offset < range.low ? range.low : offset)
-      if (offset < range.low) this.#watch!.lose(partition, Number(range.low - offset))
-    } else if (from === 'newest' && !isFormer && !isAdded) {
-      this.#places.open(partition, range.stable)
-    } else {
-      this.#places.open(partition, range.low)
-      if (isFormer || from === 'newest') member.seek(partition, range.low)
-    }
-    member.setPaused(partition, false)
-  }
-
   /** @returns whether it was taken */
   #take(member: KafkaMember, { batch }: FetchedBatch): boolean {
     if (this.#closing !== undefined || !this.#places.has(batch.partition)) return false
@@ -359,12 +266,13 @@ export class KafkaSubscription implements Subscription {
 
   #open(member: KafkaMember, partition: number): KafkaPartition {
     const { group, topic, maxBatch } = this.#options
-    const input = { group, topic, partition, topicId: this.#topic!.id, former: this.#former.get(partition) ?? null }
+    const input = { group, topic, partition, topicId: this.#topic!.id, former: this.#starts!.former(partition) }
     const { redelivery, logger, committer, times } = this.#ports
     return new KafkaPartition(input, {
       handler: this.#handler,
       maxBatch,
       bufferBytes,
+      shared: this.#buffered,
       redelivery,
       logger,
       committer: committer(input, member.consumer),

@@ -1,4 +1,5 @@
 /** Watches a subscription's topic from outside, and tells aloud and in readiness what its reading would not notice: gone, held, lost. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../../errors/logger.ts'
 import type { KafkaInspector, TopicAnswer } from './kafka-inspector.ts'
 import type { Hold, KafkaPlaces } from './kafka-places.ts'
@@ -16,6 +17,9 @@ export interface WatchPorts {
 
 /** Lost messages are told for this time, in ms: nothing can be done about them, but they should be seen. */
 const lostToldMs = 15 * 60_000
+
+/** How often a topic that is gone is looked for, in ms. */
+const lookForMs = 500
 
 interface HoldTale {
   readonly hold: Hold
@@ -60,6 +64,22 @@ export class KafkaWatch implements Disposable {
         this.#looking = undefined
       })
     return this.#looking
+  }
+
+  /** The topic once it is there again; null where `stop` aborts before. `answered` is called when the brokers answer. */
+  async returned(stop: AbortSignal, answered: () => void): Promise<TopicAnswer | null> {
+    const { inspector, logger } = this.#ports
+    while (!stop.aborted) {
+      try {
+        const found = await inspector.topic(this.#topic)
+        answered()
+        if (found !== null) return found
+      } catch (error) {
+        logger.info({ topic: this.#topic, err: error }, 'looking for the topic failed')
+      }
+      await sleep(lookForMs, undefined, { signal: stop }).catch(() => undefined)
+    }
+    return null
   }
 
   /** So many messages were deleted before they were read. */

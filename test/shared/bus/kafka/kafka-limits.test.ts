@@ -1,4 +1,5 @@
 /** Topics and brokers that take less than planned: what fits goes, what does not is refused by name, and nobody ends. */
+import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Handler } from '@sightline/shared/bus/bus.ts'
 import { KafkaBus } from '@sightline/shared/bus/kafka/kafka-bus.ts'
@@ -59,6 +60,23 @@ describe.skipIf(kafka === undefined)('a topic that takes 1 MB where 8 MiB were p
     })
     await feed(kafka!, bus, input, output)
     expect(told.filter((text) => text.startsWith(`${output} takes messages of at most 1048576 bytes`))).toHaveLength(1)
+  })
+
+  it('counts what is compressed as the broker does, and learns which message it did not take', async () => {
+    const [input, output] = [await createTopic(kafka!), await createTopic(kafka!, { 'max.message.bytes': oneMegabyte })]
+    await using bus = new KafkaBus({ ...kafka!, times: quickTimes, compression: () => 'zstd' })
+    await using reader = await Collector.on(bus, output)
+    const noise = randomBytes(1_500 * kilobyte)
+    await using subscription = await bus.subscribe({ group: input, topic: input, maxBatch: 10 }, async (batch) =>
+      batch.map(({ key, value }) => {
+        const isNoise = Buffer.from(value!).toString() === 'noise'
+        const large = { topic: output, key, value: isNoise ? noise : Buffer.alloc(1_400 * kilobyte), headers: {} }
+        return messageBytes(large) <= bus.maxMessageBytes(output) ? large : message(output, key, 'too large')
+      }),
+    )
+    await bus.publish([message(input, 'a', 'zeros'), message(input, 'a', 'noise'), message(input, 'a', 'zeros')])
+    await Promise.race([reader.count(3), subscription.closed])
+    expect(sizes(reader)).toEqual(['1400', 'too large', '1400'])
   })
 
   it('from now on, while it is written to', async () => {
