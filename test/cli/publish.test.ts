@@ -55,4 +55,53 @@ describe.skipIf(kafka === undefined)('publishing to Kafka', { timeout: 60_000 },
     const { code, json } = await ended
     expect([code, json().at(-1)]).toEqual([0, { type: 'summary', published: 1, refused: 0 }])
   })
+
+  test('takes MJPEG as multipart, and tells once what it passed over', async () => {
+    const jpegs = await Promise.all([0, 1, 2].map((n) => product(n)))
+    const child = startCli('publish', '-', '--camera', 'pipe', '--json', ...place)
+    const ended = finish(child)
+    for (const jpeg of jpegs) {
+      child.stdin.write(`--b\r\nContent-Type: image/jpeg\r\nContent-Length: ${jpeg.length}\r\n\r\n`)
+      child.stdin.write(jpeg)
+      child.stdin.write('\r\n')
+    }
+    child.stdin.end()
+    const { code, json, err } = await ended
+    expect(code).toBe(0)
+    expect(json().slice(0, -1)).toEqual(
+      jpegs.map((jpeg, n) => ({ camera: 'pipe', source: `stdin#${n}`, bytes: jpeg.length })),
+    )
+    expect(json().at(-1)).toMatchObject({ published: 3, refused: 0, skippedBytes: expect.any(Number) })
+    expect(err.match(/passed over/g)).toHaveLength(1)
+  })
+
+  test('refuses a stream of something else, and does not wait for its end', async () => {
+    const child = startCli('publish', '-', '--camera', 'pipe', ...place)
+    const ended = finish(child)
+    child.stdin.on('error', () => undefined)
+    child.stdin.write(Buffer.alloc(3 * 2 ** 20))
+    const { code, err } = await ended
+    expect(code).toBe(1)
+    expect(err).toContain('neither a picture nor a stream of JPEG pictures')
+  })
+
+  test('goes on after a path that can not be read, and ends with 1', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sightline-'))
+    await writeFile(join(folder, 'a.jfif'), await product(0))
+    const { code, json } = await runCli('publish', join(folder, 'gone'), folder, '--json', ...place)
+    expect(code).toBe(1)
+    expect(json()).toMatchObject([
+      { error: { code: 'FILE_UNREADABLE' } },
+      { source: 'a.jfif' },
+      { published: 1, refused: 0, unreadable: 1 },
+    ])
+  })
+
+  test('says how a password is written, and prints none', async () => {
+    const wrong = await runCli('publish', 'rtsp://admin:geheim#1@127.0.0.1:9/live', ...place)
+    expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining('write # as %23')])
+    const refused = await runCli('publish', 'rtsp://admin:geheim@127.0.0.1:9/live', '--json', ...place)
+    expect(refused.code).not.toBe(0)
+    for (const { out, err } of [wrong, refused]) expect(out + err).not.toContain('geheim')
+  })
 })

@@ -175,7 +175,7 @@ describe.skipIf(!hasFfmpeg)('videos', () => {
     for (const n of times.keys()) await writeFile(join(folder, `${n}.jpg`), await product(n))
     await writeFile(join(folder, 'list.txt'), times.map((time, n) => `file '${n}.jpg'\nduration ${time}\n`).join(''))
     const list = ['-f', 'concat', '-safe', '0', '-i', join(folder, 'list.txt')]
-    await run('ffmpeg', ['-v', 'error', ...list, '-pix_fmt', 'yuv420p', '-c:v', 'mpeg4', path])
+    await run('ffmpeg', ['-v', 'error', ...list, '-fps_mode', 'vfr', '-pix_fmt', 'yuv420p', '-c:v', 'mpeg4', path])
   }
 
   test('give each of their pictures once, whatever their times', async () => {
