@@ -67,7 +67,6 @@ async function detect(frame: Frame, options: DetectOptions, signal: AbortSignal)
       ? detectionsOf(frame, options, { skipped: 'stale' })
       : await compute(frame, options)
     if (!(await memory.claim(frame))) return dropped('duplicate')
-    if (detections.frame.skipped === null) await memory.keep(frame)
     return done(detections)
   } catch (error) {
     if (!(error instanceof SightlineError) || error.retryable) throw error

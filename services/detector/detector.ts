@@ -53,8 +53,6 @@ export async function openDetector(settings: DetectorSettings, ports: StagePorts
     memory: new FrameMemory(state, {
       scope: stateScope({ ...ports.deployment, group: ports.group(name) }),
       dedupeMs: settings.dedupeSeconds * 1000,
-      recentMs: settings.redisUrl === undefined ? 0 : settings.recentFrameSeconds * 1000,
-      now,
       onState: (err) =>
         err === null
           ? log.info({}, 'Redis is back: frames published twice are found again')

@@ -1,6 +1,6 @@
-/** What detectors remember of frames: which ended in an event, and each camera's most recent one. Losing it costs no frame. */
+/** What detectors remember of frames: which ended in an event. Losing it costs no frame. */
 import type { Frame } from '@sightline/shared/contracts/frame.ts'
-import { frameKey, recentFrameKey } from '@sightline/shared/contracts/state-keys.ts'
+import { frameKey } from '@sightline/shared/contracts/state-keys.ts'
 import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import type { State } from '@sightline/shared/state/state.ts'
 
@@ -9,20 +9,13 @@ export interface FrameMemoryOptions {
   readonly scope: string
   /** How long a published frame is remembered, in ms; 0 remembers none. */
   readonly dedupeMs: number
-  /** How long a camera's most recent frame is kept, in ms; 0 keeps none. */
-  readonly recentMs: number
-  readonly now: () => number
   /** Told when the state goes away, and with null when it is back. */
   readonly onState: (problem: SightlineError | null) => void
 }
 
-/** A camera's most recent frame is written at most so often. */
-const recentEveryMs = 1000
-
 export class FrameMemory {
   readonly #state: State
   readonly #options: FrameMemoryOptions
-  readonly #written = new Map<string, number>()
   #isAway = false
 
   constructor(state: State, options: FrameMemoryOptions) {
@@ -62,19 +55,6 @@ export class FrameMemory {
       const owner = await this.#state.get(key)
       if (owner !== undefined && new TextDecoder().decode(owner) === frame.position) await this.#state.delete(key)
     })
-  }
-
-  /** Keeps the frame as its camera's most recent one. */
-  async keep({ camera, bytes }: Frame): Promise<void> {
-    const { recentMs, now, scope } = this.#options
-    if (recentMs === 0 || now() - (this.#written.get(camera) ?? 0) < recentEveryMs) return
-    this.#written.delete(camera)
-    this.#written.set(camera, now())
-    for (const [known, time] of this.#written) {
-      if (now() - time < recentEveryMs) break // In the order of writing: the rest is younger.
-      this.#written.delete(known)
-    }
-    await this.#attempt(() => this.#state.set(recentFrameKey(scope, camera), bytes, recentMs))
   }
 
   #isRemembered({ isNamed }: Frame): boolean {

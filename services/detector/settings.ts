@@ -57,10 +57,6 @@ export const detectionSettings = settingGroup({
     schema: take.number(0, 86_400).default(600),
     help: 'a frame published again with the same ce_id within this time is dropped; 0 turns it off',
   },
-  recentFrameSeconds: {
-    schema: take.number(0, 86_400).default(60),
-    help: "how long each camera's most recent frame is kept in Redis; 0 keeps none",
-  },
 })
 
 export const detectorSettings = combine(stageSettings, networkSettings, detectionSettings)

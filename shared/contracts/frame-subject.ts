@@ -9,7 +9,7 @@ export const frameSubjectName = 'frame'
 export const frameHeaders = (id: string): Headers => ({ [frameIdHeader]: id })
 
 /** The frame id that the stage before put into a message's headers; its position where it did not. */
-export const carriedFrameId = (delivery: Delivery): string => delivery.headers[frameIdHeader] ?? positionText(delivery)
+export const carriedFrameId = (delivery: Delivery): string => delivery.headers[frameIdHeader] || positionText(delivery)
 
 /** Of stages that hand on messages about frames. */
 export const frameSubject = (id: (delivery: Delivery) => string = carriedFrameId) => ({

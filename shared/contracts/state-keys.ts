@@ -16,6 +16,3 @@ export const stateScope = ({ cluster, prefix, group }: StateScope): string =>
 
 /** The message, by its position, by which a frame of this id ended in an event. */
 export const frameKey = (scope: string, frameId: string): string => `${scope}/frame/${frameId}`
-
-/** A camera's most recent frame, as it was encoded. */
-export const recentFrameKey = (scope: string, camera: string): string => `${scope}/recent-frame/${camera}`

@@ -191,6 +191,7 @@ type Decoded<In> = { readonly input: In } | { readonly error: SightlineError }
 function decodeBatch<In>(batch: readonly Delivery[], decode: (delivery: Delivery) => In): readonly Decoded<In>[] {
   return batch.map((delivery) => {
     try {
+      if (delivery.unreadable !== undefined) throw new SightlineError('MESSAGE_UNREADABLE', delivery.unreadable)
       return { input: decode(delivery) }
     } catch (error) {
       return { error: itemError(error) }

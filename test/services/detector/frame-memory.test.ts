@@ -30,7 +30,7 @@ const damaged = { bytes: Buffer.from('not a picture') }
 
 /** A detector of one deployment; its network sees nothing. */
 function detector(state: State, { scope = 'a', fail = async () => undefined as unknown, told = [] as OddTime[] } = {}) {
-  const options = { scope, dedupeMs: 60_000, recentMs: 0, now: Date.now, onState: () => undefined }
+  const options = { scope, dedupeMs: 60_000, onState: () => undefined }
   const stage = detectStage({
     session: {
       queued: 0,

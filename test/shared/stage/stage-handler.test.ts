@@ -238,3 +238,17 @@ describe('a stage that answers one message with several', () => {
     })
   })
 })
+
+test('what the bus could not read is a dead letter with its reason, at every stage, and the next one goes on', async () => {
+  const [first, second] = deliveries('a', 'b')
+  const { published, reports } = run(shouting, [
+    { ...first!, value: null, unreadable: 'it can not be inflated' },
+    second!,
+  ])
+  expect((await published).map(({ topic }) => topic)).toEqual(['in.dlq', 'out'])
+  expect(reports[0]!.ends[0]).toMatchObject({
+    kind: 'failed',
+    reason: 'MESSAGE_UNREADABLE',
+    error: 'it can not be inflated',
+  })
+})
