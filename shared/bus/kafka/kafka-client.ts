@@ -20,6 +20,7 @@ import { SightlineError } from '../../errors/errors.ts'
 import { type Logger, silentLogger } from '../../errors/logger.ts'
 import { type AbortedTransaction, type FetchedRecord, withoutAborted } from './kafka-aborted.ts'
 import type { Compression, KafkaConnection, KafkaTimes } from './kafka-options.ts'
+import { patientSockets } from './kafka-sockets.ts'
 
 /**
  * kafkajs 2.2.4 lets messages of aborted transactions through where several overlap: it starts at most one of them a
@@ -113,7 +114,8 @@ export class KafkaClients {
       if (!abandoned.aborted) return choosePartition(args)
       throw Object.assign(new Error('given up'), { retriable: false })
     }
-    return this.#kafka(retry).producer({ ...producerOptions, createPartitioner, retry })
+    const patience = { requestTimeout: forEver, socketFactory: patientSockets(this.#times.requestTimeoutMs) }
+    return this.#kafka(retry, patience).producer({ ...producerOptions, createPartitioner, retry })
   }
 
   /** For one input partition: whoever makes the next one with this id makes all earlier ones fail. */
@@ -123,7 +125,7 @@ export class KafkaClients {
     return this.#kafka(quickRetry).producer(options)
   }
 
-  #kafka(retry: NonNullable<KafkaConfig['retry']>): Kafka {
+  #kafka(retry: NonNullable<KafkaConfig['retry']>, patience: Partial<KafkaConfig> = {}): Kafka {
     const { brokers, clientId = 'sightline', tls, sasl, logger = silentLogger } = this.#connection
     return new kafkajs.Kafka({
       brokers: [...brokers],
@@ -131,6 +133,7 @@ export class KafkaClients {
       requestTimeout: this.#times.requestTimeoutMs,
       connectionTimeout: this.#times.requestTimeoutMs,
       retry,
+      ...patience,
       logLevel: kafkajs.logLevel.WARN,
       logCreator: () => (entry) => forwardLog(logger, entry),
       ...(tls === undefined ? {} : { ssl: { ...tls } }),
@@ -140,6 +143,9 @@ export class KafkaClients {
 }
 
 const createClusterName = 'private:Kafka:createCluster'
+
+/** The connection's own patience ends what takes too long. */
+const forEver = 2 ** 31 - 1
 
 /** All numbers of a retry are given: kafkajs takes its defaults from NODE_ENV. */
 const timing = { initialRetryTime: 5, factor: 0.2, multiplier: 2 }
