@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import sharp from 'sharp'
 import { openPipeline } from '../pipeline/pipeline.ts'
+import { pipelineSettings } from '../pipeline/settings.ts'
 import type { RecognitionEvent } from '../shared/contracts/recognition-event.ts'
 import { galleryEmbedder } from '../shared/gallery/gallery.ts'
 import { openGallery } from '../shared/gallery/open-gallery.ts'
@@ -17,6 +18,7 @@ import { bundledModels, readDetector, readEmbedder } from '../shared/inference/m
 import { openOnnxSession } from '../shared/inference/onnx-session.ts'
 import type { Session } from '../shared/inference/session.ts'
 import { defaultWorkers } from '../shared/inference/workers.ts'
+import { valuesFor } from '../shared/process/settings.ts'
 import { sampleFrames } from './frames.ts'
 import { machine, median } from './machine.ts'
 import { play } from './play.ts'
@@ -57,8 +59,8 @@ async function limit(count: number, crops: number, pictures: readonly Uint8Array
 const models = { detector: await readDetector(bundledModels), embedder: await readEmbedder(bundledModels) }
 const frames = await sampleFrames(values.pictures)
 const folder = join(await mkdtemp(join(tmpdir(), 'sightline-')), 'gallery')
-await using gallery = await openGallery(folder, galleryEmbedder(models.embedder.manifest), 'replace')
-await using pipeline = await openPipeline({ models, gallery })
+await using _gallery = await openGallery(folder, galleryEmbedder(models.embedder.manifest), 'create')
+await using pipeline = await openPipeline(valuesFor(pipelineSettings, { gallery: folder }))
 await using detector = await openBare(models.detector)
 await using embedder = await openBare(models.embedder)
 

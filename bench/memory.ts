@@ -9,9 +9,11 @@ import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { openPipeline } from '../pipeline/pipeline.ts'
+import { pipelineSettings } from '../pipeline/settings.ts'
 import { galleryEmbedder } from '../shared/gallery/gallery.ts'
 import { openGallery } from '../shared/gallery/open-gallery.ts'
 import { bundledModels, readDetector, readEmbedder } from '../shared/inference/models-folder.ts'
+import { valuesFor } from '../shared/process/settings.ts'
 import { sampleFrames } from './frames.ts'
 import { machine, median } from './machine.ts'
 import { play } from './play.ts'
@@ -24,8 +26,8 @@ const count = Number(values.frames)
 const models = { detector: await readDetector(bundledModels), embedder: await readEmbedder(bundledModels) }
 const frames = await sampleFrames(values.pictures)
 const folder = join(await mkdtemp(join(tmpdir(), 'sightline-')), 'gallery')
-await using gallery = await openGallery(folder, galleryEmbedder(models.embedder.manifest), 'replace')
-await using pipeline = await openPipeline({ models, gallery })
+await using _gallery = await openGallery(folder, galleryEmbedder(models.embedder.manifest), 'create')
+await using pipeline = await openPipeline(valuesFor(pipelineSettings, { gallery: folder }))
 
 // Allocators grow into their size during the first frames.
 await play(pipeline, frames, Math.min(500, count), () => undefined)

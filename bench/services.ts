@@ -5,9 +5,8 @@
  */
 import { parseArgs } from 'node:util'
 import { openPipeline } from '../pipeline/pipeline.ts'
-import { galleryEmbedder } from '../shared/gallery/gallery.ts'
-import { openGallery } from '../shared/gallery/open-gallery.ts'
-import { bundledModels, readDetector, readEmbedder } from '../shared/inference/models-folder.ts'
+import { pipelineSettings } from '../pipeline/settings.ts'
+import { valuesFor } from '../shared/process/settings.ts'
 import { Deployment } from '../test/harness/deployment.ts'
 import { startKafkaBroker } from '../test/harness/kafka-broker.ts'
 import { sampleFrames } from './frames.ts'
@@ -48,9 +47,7 @@ async function onKafka(brokers: readonly string[], delivery: string): Promise<nu
 }
 
 async function inMemory(gallery: string): Promise<number> {
-  const models = { detector: await readDetector(bundledModels), embedder: await readEmbedder(bundledModels) }
-  await using opened = await openGallery(gallery, galleryEmbedder(models.embedder.manifest))
-  await using pipeline = await openPipeline({ models, gallery: opened })
+  await using pipeline = await openPipeline(valuesFor(pipelineSettings, { gallery }))
   await play(pipeline, frames, 16, () => undefined)
   return count / (await play(pipeline, frames, count, () => undefined))
 }

@@ -37,20 +37,33 @@ export interface Command {
   run(values: Values, positionals: readonly string[], terminal: Terminal): Promise<number>
 }
 
-/** Parses the words after a command's name; throws USAGE. */
+/** Parses the words after a command's name; what follows `--` are no options. Throws USAGE. */
 export function parseCommandLine(
   command: Command,
   words: readonly string[],
 ): { readonly values: Values; readonly positionals: readonly string[] } {
   try {
     return parseArgs({
-      args: [...words],
+      args: withNegativeNumbers(words, command.options),
       options: { ...command.options, help: { type: 'boolean', short: 'h' } },
       allowPositionals: true,
     })
   } catch (cause) {
     throw usageError(`${describeError(cause)}. See sightline ${command.name} --help`)
   }
+}
+
+/** Node's parser reads `--threshold=-1`, but takes the -1 of `--threshold -1` for an option; none of ours begins with a digit. */
+function withNegativeNumbers(words: readonly string[], options: ParseArgsOptionsConfig): string[] {
+  const end = words.includes('--') ? words.indexOf('--') : words.length
+  const joined: string[] = []
+  for (const word of words.slice(0, end)) {
+    const before = joined.at(-1) ?? ''
+    const takesText = before.startsWith('--') && options[before.slice(2)]?.type === 'string'
+    if (takesText && /^-\.?\d/.test(word)) joined.push(`${joined.pop()}=${word}`)
+    else joined.push(word)
+  }
+  return [...joined, ...words.slice(end)]
 }
 
 export function text(values: Values, name: string): string | undefined {

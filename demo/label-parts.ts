@@ -1,7 +1,10 @@
 /** What labels are made of: lettering, motifs, small print and barcodes as SVG shapes, without fonts and without chance. */
-import { letter, type Weight } from '@sightline/views/draw/lettering.ts'
+import { letter, prepareLetters, type Weight } from '@sightline/views/draw/lettering.ts'
 import type { Design } from './design.ts'
 import { motifs } from './motifs.ts'
+
+// All of Latin is in one file of each weight.
+await prepareLetters(['Latin'], [400, 500, 600, 800, 900])
 
 interface Word {
   readonly x: number

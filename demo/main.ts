@@ -13,15 +13,18 @@ import { subscribeAnswers } from '@sightline/pipeline/answers.ts'
 import { Books } from '@sightline/pipeline/books.ts'
 import { enrol } from '@sightline/pipeline/enrol.ts'
 import type { LabelledPicture } from '@sightline/pipeline/label-file.ts'
-import { type Models, openPipeline } from '@sightline/pipeline/pipeline.ts'
+import { openPipeline } from '@sightline/pipeline/pipeline.ts'
+import { pipelineSettings } from '@sightline/pipeline/settings.ts'
 import type { Answer } from '@sightline/shared/contracts/answer.ts'
 import { encodeFrame } from '@sightline/shared/contracts/frame.ts'
 import { frameId } from '@sightline/shared/contracts/ids.ts'
 import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
 import { galleryEmbedder } from '@sightline/shared/gallery/gallery.ts'
 import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
-import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
+import type { EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
+import { bundledModels, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
 import { defaultWorkers } from '@sightline/shared/inference/workers.ts'
+import { valuesFor } from '@sightline/shared/process/settings.ts'
 import { drawEvent } from '@sightline/views/draw/draw-event.ts'
 import { writeReport } from '@sightline/views/report/html-report.ts'
 import type { ReportFrame, ReportItem } from '@sightline/views/report/report-data.ts'
@@ -58,7 +61,11 @@ const sayJson = (value: unknown): void => {
 const isFrame = ({ camera, index }: SceneFrame, other: typeof broken): boolean =>
   camera === other.camera && index === other.index
 
-async function fillGallery(stock: Stock, gallery: Gallery, { embedder }: Models): Promise<readonly ReportItem[]> {
+async function fillGallery(
+  stock: Stock,
+  gallery: Gallery,
+  embedder: Model<EmbedderManifest>,
+): Promise<readonly ReportItem[]> {
   const folder = join(out, 'gallery')
   await mkdir(folder, { recursive: true })
   const enrolled = products.filter(({ isEnrolled }) => isEnrolled)
@@ -78,7 +85,7 @@ async function fillGallery(stock: Stock, gallery: Gallery, { embedder }: Models)
   }
   using progress = openProgress(terminal, 'enrolling', total)
   await using session = await openEmbedderSession(embedder, defaultWorkers())
-  await enrol(pictures, gallery, session, () => progress.advance(), new AbortController().signal)
+  await enrol(gallery, { pictures, session, onPicture: () => progress.advance() })
   return enrolled.map(({ item, label }) => ({ item, label, pictures: photographs.get(item) ?? [] }))
 }
 
@@ -100,19 +107,18 @@ async function reportFrame(
 const started = performance.now()
 await rm(out, { recursive: true, force: true })
 await mkdir(join(out, 'frames'), { recursive: true })
-const models = { detector: await readDetector(bundledModels), embedder: await readEmbedder(bundledModels) }
-await using gallery = await openGallery(
-  join(out, 'products.gallery'),
-  galleryEmbedder(models.embedder.manifest),
-  'replace',
-)
+const embedder = await readEmbedder(bundledModels)
+const location = join(out, 'products.gallery')
+await using gallery = await openGallery(location, galleryEmbedder(embedder.manifest), 'create')
 const stock = await makeStock()
 say('Photographing made-up products for the gallery …')
-const items = await fillGallery(stock, gallery, models)
+const items = await fillGallery(stock, gallery, embedder)
 const { entries } = await gallery.info()
 say(`${items.length} products enrolled with ${entries} pictures. Three cameras are watching:\n`)
 
-await using pipeline = await openPipeline({ models, gallery, maxFrameAgeMs: hour / 2 })
+await using pipeline = await openPipeline(
+  valuesFor(pipelineSettings, { gallery: location, maxFrameAgeSeconds: hour / 2 / 1000 }),
+)
 const books = new Books()
 const published = new Map<string, { readonly frame: SceneFrame; readonly bytes: Uint8Array }>()
 const frames: Promise<ReportFrame>[] = []

@@ -3,7 +3,7 @@ import { openEmbedderSession } from '@sightline/embedder/session.ts'
 import { embedFile } from '@sightline/pipeline/enrol.ts'
 import { readLabels } from '@sightline/pipeline/label-file.ts'
 import type { Work } from '@sightline/pipeline/work.ts'
-import { SightlineError } from '@sightline/shared/errors/errors.ts'
+import { describeError, SightlineError } from '@sightline/shared/errors/errors.ts'
 import { tellExecution } from '@sightline/shared/inference/execution-providers.ts'
 import type { EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
 import type { WorkerOptions } from '@sightline/shared/inference/workers.ts'
@@ -39,7 +39,7 @@ export async function evaluateRetrieval(options: RetrievalEvaluation): Promise<F
         return [{ label, vector: await embedFile(file, session) }]
       } catch (error) {
         if (!(error instanceof SightlineError) || error.retryable) throw error
-        work.tell(`${file}: ${error.code}: ${error.message}; left out`)
+        work.tell(`${file}: ${error.code}: ${describeError(error)}; left out`)
         return []
       } finally {
         progress.advance()

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type FrameOrError, recognizeInOrder } from '@sightline/pipeline/answers.ts'
-import { openPipeline, type PipelineOptions } from '@sightline/pipeline/pipeline.ts'
+import { openPipeline } from '@sightline/pipeline/pipeline.ts'
+import type { PipelineSettings } from '@sightline/pipeline/settings.ts'
 import type { Work } from '@sightline/pipeline/work.ts'
 import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import { cornersOf, iou } from '@sightline/shared/geometry/boxes.ts'
@@ -21,7 +22,7 @@ export interface ScenesEvaluation {
   /** File of JSON lines, and the folder that their paths start from. */
   readonly list: string
   readonly root: string
-  readonly pipeline: PipelineOptions
+  readonly settings: PipelineSettings
   readonly work: Work
 }
 
@@ -30,9 +31,9 @@ export interface ScenesEvaluation {
  * right label. `wrongNames`: boxes in complete scenes whose name no object they overlap has; `complete…`: the same
  * shares over the complete scenes only.
  */
-export async function evaluateScenes({ list, root, work, ...options }: ScenesEvaluation): Promise<Figures> {
+export async function evaluateScenes({ list, root, settings, work }: ScenesEvaluation): Promise<Figures> {
   const scenes = await readJsonLines(list, sceneSchema)
-  await using pipeline = await openPipeline(options.pipeline)
+  await using pipeline = await openPipeline(settings)
   tellExecution(pipeline.networks, work.tell)
   using progress = work.progress('recognizing', scenes.length)
   const all = { objects: 0, found: 0, named: 0 }

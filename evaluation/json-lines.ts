@@ -21,8 +21,8 @@ export async function readJsonLines<Schema extends z.ZodType>(
     try {
       values.push(schema.parse(JSON.parse(line)))
     } catch (cause) {
-      const why = cause instanceof z.ZodError ? z.prettifyError(cause) : 'it is not JSON'
-      throw new SightlineError('LABELS_UNREADABLE', `${file}, line ${index + 1}: ${why}`, { cause })
+      const why = cause instanceof z.ZodError ? 'does not fit' : 'is not JSON'
+      throw new SightlineError('LABELS_UNREADABLE', `${file}, line ${index + 1} ${why}`, { cause })
     }
   }
   return values

@@ -3,8 +3,8 @@ import type { Delivery } from '@sightline/shared/bus/bus.ts'
 import { type Answer, deadLetterOf, eventAnswer } from '@sightline/shared/contracts/answer.ts'
 import { encodeFrame, type FrameToPublish } from '@sightline/shared/contracts/frame.ts'
 import { frameId } from '@sightline/shared/contracts/ids.ts'
-import { deadLetterTopic } from '@sightline/shared/contracts/topics.ts'
-import { SightlineError } from '@sightline/shared/errors/errors.ts'
+import { deadLetterTopics } from '@sightline/shared/contracts/topology.ts'
+import { describeError, SightlineError } from '@sightline/shared/errors/errors.ts'
 import type { Pipeline } from './pipeline.ts'
 
 /** Calls `onAnswer` for every frame that ends, in the order they end, until disposed. */
@@ -22,9 +22,7 @@ export async function subscribeAnswers(
     scope.use(subscription)
   }
   await read(topics.recognitions, eventAnswer)
-  for (const topic of [topics.frames, topics.detections, topics.embeddings]) {
-    await read(deadLetterTopic(topic), deadLetterOf)
-  }
+  for (const topic of deadLetterTopics(topics)) await read(topic, deadLetterOf)
   return scope.move()
 }
 
@@ -67,7 +65,13 @@ export async function* recognizeInOrder(
       await pipeline.bus.publish([encodeFrame(pipeline.topics.frames, frame)])
     } catch (error) {
       if (!(error instanceof SightlineError) || error.retryable) throw error
-      answer.resolve({ kind: 'deadLetter', frameId: id, stage: 'publish', code: error.code, reason: error.message })
+      answer.resolve({
+        kind: 'deadLetter',
+        frameId: id,
+        stage: 'publish',
+        code: error.code,
+        reason: describeError(error),
+      })
     }
     if (answers.size >= window) yield await next()
   }

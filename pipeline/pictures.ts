@@ -4,7 +4,7 @@ import { open, readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 import { getSystemErrorMap } from 'node:util'
 import { SightlineError } from '@sightline/shared/errors/errors.ts'
-import { decodeImage, defaultImageLimits, type Pixels } from '@sightline/shared/imaging/decode.ts'
+import { decodeImage, defaultImageLimits, type ImageLimits, type Pixels } from '@sightline/shared/imaging/decode.ts'
 import { readableExtensions, unreadExtensions } from '@sightline/shared/imaging/picture-kinds.ts'
 
 export interface FolderContents {
@@ -114,8 +114,8 @@ export async function readPictureFile(file: string): Promise<Uint8Array> {
 }
 
 /** The pixels of a picture file; throws FILE_UNREADABLE or what decoding throws. */
-export const readPicture = async (file: string): Promise<Pixels> =>
-  decodeImage(await readPictureFile(file), defaultImageLimits)
+export const readPicture = async (file: string, limits: ImageLimits = defaultImageLimits): Promise<Pixels> =>
+  decodeImage(await readPictureFile(file), limits)
 
 /** FILE_UNREADABLE with the system's reason, once. */
 export function unreadableFile(file: string, cause: unknown): SightlineError {

@@ -6,6 +6,7 @@ import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import { detectorOutputSchema } from '@sightline/shared/inference/detector-output.ts'
 import {
   detectorDefaultsSchema,
+  detectorInputSchema,
   embedderDefaultsSchema,
   embeddingOutputSchema,
   inputContractSchema,
@@ -20,10 +21,10 @@ import {
   registerModels,
   workFolder,
 } from './register.ts'
+import { secondFilesOf } from './second-files.ts'
 
 const common = {
   name: modelNameSchema,
-  input: z.strictObject(inputContractSchema.shape),
   licence: z.string().default('not told'),
   provenance: z.looseObject({}).default({}),
 }
@@ -35,6 +36,7 @@ const additionSchema = z.strictObject({
   detector: z
     .strictObject({
       ...common,
+      input: z.strictObject(detectorInputSchema.shape),
       output: detectorOutputSchema,
       defaults: z.strictObject({
         scoreThreshold: defaults.scoreThreshold,
@@ -47,6 +49,7 @@ const additionSchema = z.strictObject({
   embedder: z
     .strictObject({
       ...common,
+      input: z.strictObject(inputContractSchema.shape),
       output: z.strictObject(embeddingOutputSchema.shape),
       defaults: z.strictObject(embedderDefaultsSchema.shape),
     })
@@ -79,6 +82,7 @@ export async function addModels({ models, manifest, detector, embedder }: AddOpt
       `${has} is about ${role === 'detector' ? 'a' : 'an'} ${role}, ${lacks} is not`,
     )
   }
+  for (const file of [detector, embedder]) if (file !== undefined) await secondFilesOf(file)
   await using work = await workFolder(models)
   const prepared: PreparedModel[] = []
   const prepare = async (added: NewManifest, file: string): Promise<void> => {

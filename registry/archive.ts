@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { mkdir, open, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { describeError, SightlineError } from '@sightline/shared/errors/errors.ts'
+import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import { extract, type Header } from 'tar-stream'
 import { diskError } from './disk.ts'
 
@@ -52,11 +52,9 @@ export async function unpack(archive: string, to: string, limits = defaultArchiv
     if (error instanceof SightlineError) throw error
     const disk = diskError(error, to)
     if (disk !== null) throw disk
-    throw new SightlineError(
-      'MODEL_ARCHIVE',
-      `${archive} is damaged, cut off or no tar: ${describeError(error)}. Remove it and get it again`,
-      { cause: error },
-    )
+    throw new SightlineError('MODEL_ARCHIVE', `${archive} is damaged, cut off or no tar; remove it and get it again`, {
+      cause: error,
+    })
   }
   if (entries === 0) throw refused('it is empty or no tar')
 }

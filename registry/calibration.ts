@@ -1,10 +1,12 @@
 /** Calibration pictures for the quantizer: decoded, at the network's size, one after another in one file. */
 import { open } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { toNetworkSize } from '@sightline/detector/placement.ts'
 import { readPicture } from '@sightline/pipeline/pictures.ts'
 import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import { cutCrop } from '@sightline/shared/imaging/crop.ts'
-import { cropAndResize, wholeRect } from '@sightline/shared/imaging/resize.ts'
+import type { Pixels } from '@sightline/shared/imaging/decode.ts'
+import { wholeRect } from '@sightline/shared/imaging/resize.ts'
 import type { ModelManifest } from '@sightline/shared/inference/model-manifest.ts'
 import { diskError } from './disk.ts'
 import { writeJson } from './write-json.ts'
@@ -21,25 +23,28 @@ export interface Calibration {
 /** Writes up to 256 of the pictures, evenly spread, into `folder` as the pipeline would feed them. */
 export async function writeCalibration(
   files: readonly string[],
-  { task, input }: ModelManifest,
+  manifest: ModelManifest,
   folder: string,
   stop: AbortSignal,
 ): Promise<Calibration> {
   const rgb = join(folder, 'calibration.rgb')
   const chosen = spread(files, mostPictures)
-  const resize = task === 'embedder' ? cutCrop : cropAndResize
+  const { width, height, interpolation } = manifest.input
+  const resize = (pixels: Pixels): Uint8Array =>
+    manifest.task === 'embedder'
+      ? cutCrop(pixels, wholeRect(pixels), width, height, interpolation)
+      : toNetworkSize(pixels, manifest.input)
   try {
     await using out = await open(rgb, 'w')
     for (const file of chosen) {
       if (stop.aborted) throw new SightlineError('MODEL_CONVERSION', 'quantizing was stopped')
-      const pixels = await readPicture(file)
-      await out.writeFile(resize(pixels, wholeRect(pixels), input.width, input.height, input.interpolation))
+      await out.writeFile(resize(await readPicture(file)))
     }
   } catch (error) {
     throw diskError(error, rgb) ?? error
   }
   const path = join(folder, 'calibration.json')
-  await writeJson(path, { pictures: basename(rgb), count: chosen.length, input })
+  await writeJson(path, { pictures: basename(rgb), count: chosen.length, input: manifest.input })
   return { path, pictures: chosen.length }
 }
 

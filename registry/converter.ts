@@ -94,8 +94,7 @@ async function readConversion(role: Role, folder: string): Promise<Conversion> {
     await access(join(folder, 'model.onnx'))
     return conversionSchema.parse(JSON.parse(await readFile(join(folder, 'conversion.json'), 'utf8')))
   } catch (cause) {
-    const why = cause instanceof z.ZodError ? z.prettifyError(cause) : describeError(cause)
-    throw new SightlineError('MODEL_CONVERSION', `converting the ${role}: the converter left no result: ${why}`, {
+    throw new SightlineError('MODEL_CONVERSION', `converting the ${role}: the converter left no result`, {
       cause,
     })
   }

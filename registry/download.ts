@@ -1,7 +1,7 @@
 /** Downloads a file so that an interruption costs nothing: what has come stays beside it and the rest is asked for. */
 import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describeError, SightlineError } from '@sightline/shared/errors/errors.ts'
+import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import { z } from 'zod'
 import { diskError } from './disk.ts'
 
@@ -52,9 +52,8 @@ export async function download(options: DownloadOptions): Promise<void> {
         const kept = after > 0 ? `; ${after} bytes are kept, the same command goes on from there` : ''
         throw new SightlineError(
           'MODEL_DOWNLOAD',
-          `downloading ${url}: ${describeError(error)}${kept}. Without a way to it, get the archive elsewhere and give it with --file, or name a mirror with --url-base`,
-          // No cause: the message tells it already, in the place where it helps.
-          { retryable: true },
+          `downloading ${url}${kept}. Without a way to it, get the archive elsewhere and give it with --file, or name a mirror with --url-base`,
+          { cause: error, retryable: true },
         )
       }
       await sleep(wait, undefined, { signal: stop }).catch(() => undefined)

@@ -5,7 +5,7 @@ import { recordEmbedderCanary } from '@sightline/embedder/session.ts'
 import type { LabelledPicture } from '@sightline/pipeline/label-file.ts'
 import { readPicture } from '@sightline/pipeline/pictures.ts'
 import type { Work } from '@sightline/pipeline/work.ts'
-import { SightlineError, usageError } from '@sightline/shared/errors/errors.ts'
+import { describeError, SightlineError, usageError } from '@sightline/shared/errors/errors.ts'
 import {
   type DetectorManifest,
   type EmbedderManifest,
@@ -140,7 +140,7 @@ async function readable({ pictures, work }: QuantizeOptions): Promise<readonly L
           return [picture]
         } catch (error) {
           if (!(error instanceof SightlineError) || error.retryable) throw error
-          work.tell(`${picture.file}: ${error.code}: ${error.message}; left out`)
+          work.tell(`${picture.file}: ${error.code}: ${describeError(error)}; left out`)
           return []
         } finally {
           progress.advance()

@@ -1,24 +1,21 @@
 /** Puts a model into a models folder as a whole or not at all: written beside it, tried, then renamed into its place. */
 import { randomUUID } from 'node:crypto'
 import { copyFile, mkdir, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { SightlineError } from '@sightline/shared/errors/errors.ts'
-import {
-  type ModelManifest,
-  modelManifestSchema,
-  readModel,
-  sha256OfFile,
-} from '@sightline/shared/inference/model-manifest.ts'
+import { digestOf } from '@sightline/shared/inference/model-files.ts'
+import { type ModelManifest, modelManifestSchema, readModel } from '@sightline/shared/inference/model-manifest.ts'
 import { readModelsIndex } from '@sightline/shared/inference/models-folder.ts'
 import { z } from 'zod'
 import { diskError } from './disk.ts'
 import { workPrefix } from './folder-lock.ts'
+import { manifestName, onnxName, secondFilesOf } from './second-files.ts'
 import { tryModel } from './try-model.ts'
 import { writeJson } from './write-json.ts'
 
-/** A manifest without what follows from its file. */
+/** A manifest without what follows from its files. */
 export type NewManifest<Manifest extends ModelManifest = ModelManifest> = Manifest extends ModelManifest
-  ? Omit<Manifest, 'schema' | 'file' | 'sha256' | 'bytes'>
+  ? Omit<Manifest, 'schema' | 'file' | 'sha256' | 'bytes' | 'data'>
   : never
 
 /** A folder in which work is prepared, on the same disk as the models; gone when disposed. For a holder of the lock. */
@@ -39,25 +36,29 @@ export interface PreparedModel {
 }
 
 /**
- * Writes the manifest and the weights into `work`, and tries the model there.
- * Throws MODEL_CONTRACT, MODEL_CORRUPT or MODEL_CANARY where it would not run.
+ * Writes the manifest and the weights, second files too, into `work`, and tries the model there.
+ * Throws MODEL_MISSING, MODEL_CONTRACT, MODEL_CORRUPT or MODEL_CANARY where it would not run.
  */
 export async function prepareModel(manifest: NewManifest, onnx: string, work: string): Promise<PreparedModel> {
   const folder = join(work, `model-${manifest.task}`)
-  const file = 'model.onnx'
+  const secondFiles = await secondFilesOf(onnx)
   try {
     await mkdir(folder)
-    await copyFile(onnx, join(folder, file))
+    await copyFile(onnx, join(folder, onnxName))
+    for (const name of secondFiles) {
+      await mkdir(dirname(join(folder, name)), { recursive: true })
+      await copyFile(join(dirname(onnx), name), join(folder, name))
+    }
   } catch (error) {
     throw diskError(error, folder) ?? error
   }
-  const { size } = await stat(join(folder, file))
-  const sha256 = await sha256OfFile(join(folder, file))
-  const complete = modelManifestSchema.safeParse({ schema: 1, ...manifest, file, sha256, bytes: size })
+  const { sha256, bytes, files } = await digestOf(folder, [onnxName, ...secondFiles])
+  const data = secondFiles.length > 0 ? secondFiles.map((name) => files.get(name)) : undefined
+  const complete = modelManifestSchema.safeParse({ schema: 1, ...manifest, file: onnxName, sha256, bytes, data })
   if (!complete.success) {
     throw new SightlineError('MODEL_CONTRACT', `${manifest.name}: ${z.prettifyError(complete.error)}`)
   }
-  await writeJson(join(folder, 'manifest.json'), complete.data)
+  await writeJson(join(folder, manifestName), complete.data)
   await tryModel(await readModel(folder))
   return { manifest: complete.data, folder }
 }
@@ -106,7 +107,7 @@ export async function useModels(models: string, names: readonly string[]): Promi
 /** Removes a model that is not in use; throws MODEL_MISSING or MODEL_CONTRACT. */
 export async function removeModel(models: string, name: string): Promise<void> {
   const place = join(models, name)
-  if (!/^[a-z0-9][a-z0-9._-]*$/.test(name) || !(await exists(join(place, 'manifest.json')))) {
+  if (!/^[a-z0-9][a-z0-9._-]*$/.test(name) || !(await exists(join(place, manifestName)))) {
     throw new SightlineError('MODEL_MISSING', `there is no model '${name}' in ${models}`)
   }
   if ((await exists(join(models, 'index.json'))) && Object.values(await readModelsIndex(models)).includes(name)) {

@@ -162,6 +162,7 @@ describe('each technology is imported in one file', () => {
     ['pino', /^pino$/],
     ['cli-progress', /^cli-progress$/],
     ['tar-stream', /^tar-stream$/],
+    ['harfbuzzjs', /^harfbuzzjs$/],
   ])('%s', (_name, pattern) => {
     expect(importersOf(pattern).length).toBeLessThanOrEqual(1)
   })
@@ -173,6 +174,6 @@ describe('each technology is imported in one file', () => {
 
 test('the process and its environment are touched only where a program starts', () => {
   const allowed =
-    /^(services\/[^/]+\/main\.ts|cli\/main\.ts|demo\/main\.ts|cli\/bin\/|shared\/process\/run-service\.ts)/
+    /^(services\/[^/]+\/main\.ts|cli\/main\.ts|demo\/main\.ts|cli\/bin\/|shared\/process\/run-process\.ts)/
   expect(filesWith(/process\.(env|exit)\b/).filter((path) => !allowed.test(path))).toEqual([])
 })

@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url'
 const main = fileURLToPath(new URL('../main.ts', import.meta.url))
 const isCurrent = Number(process.versions.node.split('.')[0]) >= 24
 const node = isCurrent ? process.execPath : createRequire(import.meta.url).resolve('node/bin/node')
-// kafkajs 2.2.4 asks for timers in the past; Node.js would tell so on the terminal.
-const quiet = ['--disable-warning=TimeoutNegativeWarning', '--disable-warning=ExperimentalWarning']
-const child = spawn(node, [...quiet, main, ...process.argv.slice(2)], { stdio: 'inherit' })
+const child = spawn(node, ['--disable-warning=ExperimentalWarning', main, ...process.argv.slice(2)], {
+  stdio: 'inherit',
+})
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     // Ctrl-C reaches the whole foreground group: the child has it already, and would take a second one for impatience.

@@ -2,10 +2,10 @@
 import { writeFile } from 'node:fs/promises'
 import { KafkaBus } from '@sightline/shared/bus/kafka/kafka-bus.ts'
 import type { SettleOptions } from '@sightline/shared/bus/kafka/kafka-settled.ts'
+import { letteredTopics } from '@sightline/shared/contracts/topology.ts'
 import {
   type DeadLetter,
   type DeadLetterFilter,
-  letteredTopics,
   readDeadLetters,
   readLetterBytes,
 } from '@sightline/shared/dead-letters/read-dead-letters.ts'

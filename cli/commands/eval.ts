@@ -10,12 +10,10 @@ import { flag, text, workOn } from '../command.ts'
 import {
   detectorOf,
   embedderOf,
-  galleryOf,
-  modelsOf,
+  readWorkers,
   recognitionHelp,
   recognitionOf,
   recognitionOptions,
-  workersFor,
 } from '../recognition-flags.ts'
 
 export const evalCommand: Command = {
@@ -60,20 +58,21 @@ Example: sightline eval --gallery-list gallery.txt --query-list queries.txt --ro
 
 async function measure(values: Values, terminal: Terminal): Promise<Figures> {
   const root = text(values, 'root') ?? '.'
-  const common = { root, workers: workersFor(values), work: workOn(terminal) }
-  const boxes = text(values, 'boxes')
-  if (boxes !== undefined) return evaluateBoxes({ ...common, list: boxes, detector: await detectorOf(values) })
+  const work = workOn(terminal)
   const scenes = text(values, 'scenes')
   if (scenes !== undefined) {
-    const models = await modelsOf(values)
-    await using gallery = await galleryOf(values, models.embedder, terminal)
-    const pipeline = { ...recognitionOf(values), models, gallery, workers: common.workers }
-    return await evaluateScenes({ ...common, list: scenes, pipeline })
+    return evaluateScenes({ list: scenes, root, work, settings: await recognitionOf(values, terminal) })
+  }
+  const common = { root, work, workers: await readWorkers(values, terminal) }
+  const boxes = text(values, 'boxes')
+  if (boxes !== undefined) {
+    return evaluateBoxes({ ...common, list: boxes, detector: await detectorOf(values, terminal) })
   }
   const galleryList = text(values, 'gallery-list')
   const queryList = text(values, 'query-list')
   if (galleryList !== undefined && queryList !== undefined) {
-    return evaluateRetrieval({ ...common, galleryList, queryList, embedder: await embedderOf(values) })
+    const embedder = await embedderOf(values, terminal)
+    return evaluateRetrieval({ ...common, galleryList, queryList, embedder })
   }
   throw usageError('measure what? Give --gallery-list and --query-list, or --boxes, or --scenes')
 }

@@ -1,28 +1,47 @@
 /** `sightline gallery build` and `add`: from a list of labelled pictures to a searchable gallery, without training. */
 import { openEmbedderSession } from '@sightline/embedder/session.ts'
-import { enrol, type UnreadablePicture } from '@sightline/pipeline/enrol.ts'
-import { type LabelProblem, readLabels } from '@sightline/pipeline/label-file.ts'
-import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
+import {
+  type Built,
+  buildGallery,
+  type Enrolment,
+  enrol,
+  type MovedPicture,
+  type Unpublished,
+  type UnreadablePicture,
+} from '@sightline/pipeline/enrol.ts'
+import { type LabelFile, type LabelledPicture, type LabelProblem, readLabels } from '@sightline/pipeline/label-file.ts'
+import type { GalleryInfo } from '@sightline/shared/gallery/gallery.ts'
 import { tellExecution } from '@sightline/shared/inference/execution-providers.ts'
+import type { EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
 import { openProgress } from '@sightline/views/terminal/progress.ts'
 import { type Command, flag, requiredText, type Terminal, text, type Values } from '../command.ts'
-import { embedderOf, galleryOf, networkHelp, networkOptions, workersFor } from '../recognition-flags.ts'
+import {
+  embedderOf,
+  galleryHelp,
+  galleryLocation,
+  galleryOptions,
+  networkHelp,
+  networkOptions,
+  openNamedBuild,
+  openNamedGallery,
+  readWorkers,
+} from '../recognition-flags.ts'
 
 const options = {
   ...networkOptions,
   labels: { type: 'string' },
   root: { type: 'string' },
-  gallery: { type: 'string' },
+  ...galleryOptions,
   strict: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const
 
-const optionsHelp = `  --labels FILE           lines 'path<TAB>label[<TAB>item]'; labels may hold spaces; without a third column
-                          the label is the item
+const optionsHelp = `  --labels FILE           lines 'path<TAB>label[<TAB>item]', or CSV; labels may hold spaces; without a third
+                          column the label is the item
   --root DIR              folder that the paths start from (default: .)
-  --gallery DIR           the gallery's folder, or of a Qdrant http(s)://HOST:6333/COLLECTION, with the API key in
-                          SIGHTLINE_QDRANT_API_KEY
-  --strict                exit code 1 where a line or a picture could not be used
+${galleryHelp}
+  --strict                exit code 1 where a line or a picture could not be used; 'build' then leaves the gallery
+                          as it was
   --json                  the result as one JSON line
 ${networkHelp}
 
@@ -33,11 +52,14 @@ export const galleryBuildCommand: Command = {
   summary: 'make a gallery of labelled pictures, replacing the one that is there',
   help: `Usage: sightline gallery build --labels FILE --root DIR --gallery DIR [OPTIONS]
 
+The gallery that is there stays in use until the new one is complete, then is replaced at once. A build that was broken
+off goes on where it was; pictures that were embedded before are not embedded again.
+
 ${optionsHelp}
 
 Example: sightline gallery build --labels products.txt --root pictures/ --gallery products.gallery`,
   options,
-  run: (values, _positionals, terminal) => fillGallery('build', values, terminal),
+  run: (values, _positionals, terminal) => fill.build(values, terminal),
 }
 
 export const galleryAddCommand: Command = {
@@ -51,39 +73,103 @@ ${optionsHelp}
 
 Example: sightline gallery add --labels new-product.txt --root pictures/ --gallery products.gallery`,
   options,
-  run: (values, _positionals, terminal) => fillGallery('add', values, terminal),
+  run: (values, _positionals, terminal) => fill.add(values, terminal),
 }
 
-async function fillGallery(mode: 'build' | 'add', values: Values, terminal: Terminal): Promise<number> {
-  const location = requiredText(values, 'gallery')
-  const { pictures, problems } = await readLabels(requiredText(values, 'labels'), text(values, 'root') ?? '.')
-  const embedder = await embedderOf(values)
-  await using gallery = await galleryOf(values, embedder, terminal, mode === 'build' ? 'replace' : 'write')
-  await using session = await openEmbedderSession(embedder, workersFor(values))
+const fill = {
+  build: async (values: Values, terminal: Terminal): Promise<number> => {
+    const { pictures, problems } = await labelsOf(values)
+    const embedder = await embedderOf(values, terminal)
+    await using build = await openNamedBuild(values, embedder, terminal)
+    const options = await enrolOptions(values, embedder, pictures, terminal)
+    await using _session = options.session
+    const all = flag(values, 'strict')
+    const built = await buildGallery(build, { ...options, all, problems: problems.length })
+    options.progress.end()
+    const { published } = built
+    if (typeof published !== 'string') return tell(values, terminal, problems, built, published)
+    const location = await galleryLocation(values, terminal)
+    tellProblems(problems, built.unreadable, terminal)
+    const kept = `; ${build.current === undefined ? `no gallery was made in ${location}` : `the gallery ${location} is as it was`}`
+    const left = built.added > 0 ? ` What was embedded is kept: the next build goes on from there.` : ''
+    terminal.err(`${reasons[published](built, pictures.length)}${kept}.${left}`)
+    if (flag(values, 'json')) {
+      const { added, unreadable } = built
+      terminal.out(
+        JSON.stringify({ gallery: location, added, published: false, reason: published, unreadable, problems }),
+      )
+    }
+    return 1
+  },
+
+  add: async (values: Values, terminal: Terminal): Promise<number> => {
+    const { pictures, problems } = await labelsOf(values)
+    const embedder = await embedderOf(values, terminal)
+    await using gallery = await openNamedGallery(values, embedder, terminal, 'write')
+    const options = await enrolOptions(values, embedder, pictures, terminal)
+    await using _session = options.session
+    const enrolled = await enrol(gallery, options)
+    options.progress.end()
+    return tell(values, terminal, problems, enrolled, await gallery.info())
+  },
+}
+
+const reasons: Readonly<Record<Unpublished, (built: Built, pictures: number) => string>> = {
+  nothing: (_built, pictures) => `none of ${pictures} pictures could be enrolled`,
+  stopped: ({ added, unreadable }, pictures) => `stopped after ${added + unreadable.length} of ${pictures} pictures`,
+  'not all': () => 'not every line and picture could be used, and --strict asks for all',
+}
+
+const labelsOf = (values: Values): Promise<LabelFile> =>
+  readLabels(requiredText(values, 'labels'), text(values, 'root') ?? '.')
+
+async function enrolOptions(
+  values: Values,
+  embedder: Model<EmbedderManifest>,
+  pictures: readonly LabelledPicture[],
+  terminal: Terminal,
+) {
+  const session = await openEmbedderSession(embedder, await readWorkers(values, terminal))
   tellExecution([session], terminal.err)
-  using progress = openProgress(terminal, 'enrolling', pictures.length)
-  const unreadable = await enrol(pictures, gallery, session, () => progress.advance(), terminal.stop)
-  if (mode === 'build' && !terminal.stop.aborted) {
-    const listed = new Set(pictures.map(({ path }) => path))
-    await removeUnlisted(gallery, listed)
-  }
-  progress.end()
-  const { entries, items, revision } = await gallery.info()
-  const added = pictures.length - unreadable.length
-  if (flag(values, 'json')) {
-    terminal.out(JSON.stringify({ gallery: location, added, entries, items, revision, unreadable, problems }))
-  } else {
-    tellProblems(problems, unreadable, terminal)
-    terminal.out(`${location}: ${added} pictures added, ${entries} pictures of ${items} items, revision ${revision}`)
-  }
-  return flag(values, 'strict') && unreadable.length + problems.length > 0 ? 1 : 0
+  const progress = openProgress(terminal, 'enrolling', pictures.length)
+  return { pictures, session, progress, onPicture: () => progress.advance(), stop: terminal.stop }
 }
 
-/** What is no longer listed goes last: a running pipeline never sees an empty gallery in between. */
-async function removeUnlisted(gallery: Gallery, listed: ReadonlySet<string>): Promise<void> {
-  const gone: string[] = []
-  for await (const { id } of gallery.list({})) if (!listed.has(id)) gone.push(id)
-  if (gone.length > 0) await gallery.remove({ ids: gone })
+/** What became of the pictures, and the exit code. */
+async function tell(
+  values: Values,
+  terminal: Terminal,
+  problems: readonly LabelProblem[],
+  { added, reused, unreadable, moved, isStopped }: Enrolment,
+  { entries, items, revision }: GalleryInfo,
+): Promise<number> {
+  const location = await galleryLocation(values, terminal)
+  tellProblems(problems, unreadable, terminal)
+  tellMoved(moved, terminal)
+  if (isStopped) terminal.err('stopped before the last picture; run it again to add the others')
+  if (flag(values, 'json')) {
+    const told = { gallery: location, added, entries, items, revision, unreadable, problems }
+    const more = { ...(reused > 0 && { reused }), ...(moved.length > 0 && { replaced: moved }) }
+    terminal.out(JSON.stringify({ ...told, ...more }))
+  } else {
+    const known = reused > 0 ? ` (${reused} embedded before)` : ''
+    terminal.out(
+      `${location}: ${added} pictures added${known}, ${entries} pictures of ${items} items, revision ${revision}`,
+    )
+  }
+  const isWhole = unreadable.length + problems.length === 0
+  return added === 0 || isStopped || (flag(values, 'strict') && !isWhole) ? 1 : 0
+}
+
+/** Pictures named of those that were another item's. */
+const mostMoved = 10
+
+function tellMoved(moved: readonly MovedPicture[], { err }: Terminal): void {
+  if (moved.length === 0) return
+  const named = moved.slice(0, mostMoved).map(({ path, from, to }) => `${path} ${from.label} → ${to.label}`)
+  const others = moved.length > mostMoved ? `, and ${moved.length - mostMoved} more` : ''
+  const pictures = moved.length === 1 ? 'picture' : 'pictures'
+  err(`replaced ${moved.length} ${pictures} of another item: ${named.join(', ')}${others}`)
 }
 
 function tellProblems(

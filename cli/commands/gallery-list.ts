@@ -1,21 +1,28 @@
 /** `sightline gallery list` and `remove`: what is enrolled, and taking it out again. */
 
+import { pictureId } from '@sightline/pipeline/picture-id.ts'
 import { usageError } from '@sightline/shared/errors/errors.ts'
 import type { GallerySelection } from '@sightline/shared/gallery/gallery.ts'
 import { type Command, flag, texts, type Values } from '../command.ts'
-import { embedderOf, galleryOf, modelHelp, modelOptions } from '../recognition-flags.ts'
+import {
+  embedderOf,
+  galleryHelp,
+  galleryOptions,
+  modelHelp,
+  modelOptions,
+  openNamedGallery,
+} from '../recognition-flags.ts'
 
 const options = {
   ...modelOptions,
-  gallery: { type: 'string' },
+  ...galleryOptions,
   id: { type: 'string', multiple: true },
   item: { type: 'string', multiple: true },
   label: { type: 'string', multiple: true },
   json: { type: 'boolean' },
 } as const
 
-const optionsHelp = `  --gallery DIR           the gallery's folder, or of a Qdrant http(s)://HOST:6333/COLLECTION, with the API key in
-                          SIGHTLINE_QDRANT_API_KEY
+const optionsHelp = `${galleryHelp}
   --item ITEM             only this item; may be repeated
   --label LABEL           only this label; may be repeated
   --id PATH               only this picture; may be repeated
@@ -32,7 +39,7 @@ ${optionsHelp}
 Example: sightline gallery list --gallery products.gallery --json`,
   options,
   async run(values, _positionals, terminal) {
-    await using gallery = await galleryOf(values, await embedderOf(values), terminal)
+    await using gallery = await openNamedGallery(values, await embedderOf(values, terminal), terminal)
     for await (const { id, item, label, metadata } of gallery.list(selectionOf(values))) {
       terminal.out(flag(values, 'json') ? JSON.stringify({ id, item, label, metadata }) : `${id}\t${label}\t${item}`)
     }
@@ -54,7 +61,7 @@ Example: sightline gallery remove --gallery products.gallery --item cola-330`,
   async run(values, _positionals, terminal) {
     const selection = selectionOf(values)
     if (Object.keys(selection).length === 0) throw usageError('remove what? Give --item, --label or --id')
-    await using gallery = await galleryOf(values, await embedderOf(values), terminal, 'write')
+    await using gallery = await openNamedGallery(values, await embedderOf(values, terminal), terminal, 'write')
     const removed = await gallery.remove(selection)
     const { entries, items, revision } = await gallery.info()
     terminal.out(
@@ -67,7 +74,8 @@ Example: sightline gallery remove --gallery products.gallery --item cola-330`,
 }
 
 function selectionOf(values: Values): GallerySelection {
-  const ids = texts(values, 'id')
+  // As it is written too: galleries of earlier versions hold ids as they were spelled.
+  const ids = texts(values, 'id').flatMap((id) => [...new Set([id, pictureId(id)])])
   const items = texts(values, 'item')
   const labels = texts(values, 'label')
   return {

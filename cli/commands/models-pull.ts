@@ -11,7 +11,7 @@ import { verificationTable } from '@sightline/registry/verification.ts'
 import { usageError } from '@sightline/shared/errors/errors.ts'
 import { bundledModels, readModelsIndex } from '@sightline/shared/inference/models-folder.ts'
 import { type Command, flag, requiredText, type Terminal, text, texts, type Values, workOn } from '../command.ts'
-import { modelHelp, modelOptions } from '../recognition-flags.ts'
+import { modelHelp, modelOptions, modelsFolder } from '../recognition-flags.ts'
 
 export const modelsPullCommand: Command = {
   name: 'models pull',
@@ -84,14 +84,26 @@ The manifest is JSON with a part "detector", "embedder" or both:
      "output": {"kind": "embedding", "name": "image_embeds", "dimension": 768, "normalized": true},
      "defaults": {"scoreThreshold": 0.7}}}
 
-A picture is resized to width x height without keeping its aspect ratio, interpolation linear or cubic without
-antialiasing, and fed as (x * scale - mean) / std in float32, layout NCHW or NHWC; "maxBatch": 1 where the graph takes
-one picture a run. Outputs of detectors:
+Input: a picture is resized to width x height, interpolation linear or cubic without antialiasing, and fed as
+(x * scale - mean) / std, layout NCHW or NHWC, float32 or float16 as the graph says. Its aspect ratio is not kept, but for a
+detector with "letterbox": {"pad": 114, "at": "centre"} (Ultralytics' YOLOs, YOLOv7) or "top-left" (YOLOX), the grey value
+beside the picture and where the picture is. "maxBatch": 1 where the graph takes one picture a run. Outputs of detectors:
 
-  picodet  "heads": one output a stride, [N, 1 + 4 * bins, H / stride, W / stride]; "strides", "bins"
-  boxes    suppressed in the graph: "boxes" [N, K, 4] (x1 y1 x2 y2) and "scores" [N, K]; or "boxes" [N, K, 6] and
-           "row", "x1 y1 x2 y2 score class" or "class score x1 y1 x2 y2"; "units": pixels of the input, or fraction
-  yolo     "name" [N, 4 + classes, A], centre x, centre y, width, height in pixels of the input, then the scores
+  yolo     not suppressed in the graph: "name" [N, 4 + classes, A], and "classes", as in YOLOv8 to v11. Otherwise:
+           "axes": "anchors values"      [N, A, 4 + classes]; with "objectness": true, a number before the class scores that
+                                         multiplies them, [N, A, 5 + classes]: YOLOv5, v6, v7, YOLOX
+           "units": "fraction"           of the input; else "pixels"; or "cells", YOLOX as it is exported without decoding,
+                                         with "strides" where these are not [8, 16, 32]
+           "box": "x1 y1 x2 y2"          corners; else "x y width height" of the centre
+           "scores"                      name of a second output, [N, classes, A] or [N, A, classes], "name" has 4 numbers
+  boxes    suppressed in the graph (YOLOv10: "row" "x1 y1 x2 y2 score class"): "boxes" [N, K, 4] (x1 y1 x2 y2) and "scores"
+           [N, K]; or "boxes" [N, K, 6] and "row", or "class score x1 y1 x2 y2"; "units": "pixels" of the input or "fraction"
+  picodet  "strides", "bins", "classes" (default 1), and "heads", one a stride: the name of an output
+           [N, classes + 4 * bins, H / stride, W / stride] of logits; or, as PaddleDetection exports without post-processing,
+           {"scores": NAME, "distances": NAME}, [N, A, classes] after the sigmoid and [N, A, 4 * bins]
+
+A detection's score is that of its best class. Weights in a second file beside the ONNX file (external data) are registered
+with it.
 
 A graph that is not what the manifest says is refused with the reason. What it answers to a fixed picture is recorded
 and checked at each start.
@@ -114,7 +126,7 @@ Example: sightline models add --manifest my-models.json --detector yolo.onnx --e
   },
 
   async run(values, _positionals, terminal) {
-    const models = text(values, 'models') ?? bundledModels
+    const models = await modelsFolder(values, terminal)
     const manifest = requiredText(values, 'manifest')
     await using _lock = await lockModels(models, terminal)
     const [detector, embedder] = [text(values, 'detector'), text(values, 'embedder')]

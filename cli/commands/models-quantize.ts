@@ -6,9 +6,8 @@ import { openConverter } from '@sightline/registry/converter.ts'
 import { int8Table } from '@sightline/registry/int8-loss.ts'
 import { quantizeModel } from '@sightline/registry/quantize.ts'
 import { usageError } from '@sightline/shared/errors/errors.ts'
-import { bundledModels } from '@sightline/shared/inference/models-folder.ts'
 import { type Command, flag, number, text, texts, type Values, workOn } from '../command.ts'
-import { modelHelp, modelOptions, workersFor } from '../recognition-flags.ts'
+import { modelHelp, modelOptions, modelsFolder, readWorkers } from '../recognition-flags.ts'
 import { endWith, lockModels } from './models-pull.ts'
 
 export const modelsQuantizeCommand: Command = {
@@ -51,7 +50,7 @@ Example: sightline models quantize pp-shituv2-general --labels products.txt --ro
   async run(values, positionals, terminal) {
     const [name] = positionals
     if (name === undefined || positionals.length > 1) throw usageError('which model? sightline models quantize NAME')
-    const models = text(values, 'models') ?? bundledModels
+    const models = await modelsFolder(values, terminal)
     const as = text(values, 'as') ?? `${name}-int8`
     const mostLost = number(values, 'most-lost', { min: 0, max: 1 })
     const pictures = await picturesOf(values, (line) => terminal.err(line))
@@ -66,7 +65,7 @@ Example: sightline models quantize pp-shituv2-general --labels products.txt --ro
       mostLost,
       openConverter: () =>
         openConverter({ needs: 'int8', python, env: terminal.env, stop: terminal.stop, tell: terminal.err }),
-      workers: workersFor(values),
+      workers: await readWorkers(values, terminal),
       work: workOn(terminal),
       now: () => new Date(),
       onMeasured({ rows }) {

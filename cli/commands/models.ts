@@ -5,9 +5,16 @@ import { removeModel, useModels } from '@sightline/registry/register.ts'
 import { tryModel } from '@sightline/registry/try-model.ts'
 import { describeError, usageError } from '@sightline/shared/errors/errors.ts'
 import { type ModelManifest, readModel } from '@sightline/shared/inference/model-manifest.ts'
-import { bundledModels, modelNames, readModelsIndex } from '@sightline/shared/inference/models-folder.ts'
-import { type Command, flag, text } from '../command.ts'
-import { modelHelp, modelOptions, networkHelp, networkOptions, workersFor } from '../recognition-flags.ts'
+import { modelNames, readModelsIndex } from '@sightline/shared/inference/models-folder.ts'
+import { type Command, flag } from '../command.ts'
+import {
+  modelHelp,
+  modelOptions,
+  modelsFolder,
+  networkHelp,
+  networkOptions,
+  readWorkers,
+} from '../recognition-flags.ts'
 import { lockModels } from './models-pull.ts'
 
 const json = { json: { type: 'boolean' } } as const
@@ -27,7 +34,7 @@ ${optionsHelp}
 Example: sightline models list`,
   options: { ...modelOptions, ...json },
   async run(values, _positionals, terminal) {
-    const folder = text(values, 'models') ?? bundledModels
+    const folder = await modelsFolder(values, terminal)
     // A folder in which none was put in use yet has no index.
     const hasIndex = await stat(join(folder, 'index.json')).catch(() => null)
     const index = hasIndex === null ? null : await readModelsIndex(folder)
@@ -70,12 +77,13 @@ ${networkHelp}
 Example: sightline models verify`,
   options: { ...networkOptions, ...json },
   async run(values, positionals, terminal) {
-    const folder = text(values, 'models') ?? bundledModels
+    const folder = await modelsFolder(values, terminal)
     let failures = 0
+    const workers = await readWorkers(values, terminal)
     for (const name of positionals.length > 0 ? positionals : await modelNames(folder)) {
       let problem: string | null = null
       try {
-        await tryModel(await readModel(join(folder, name)), workersFor(values))
+        await tryModel(await readModel(join(folder, name)), workers)
       } catch (error) {
         problem = describeError(error)
         failures += 1
@@ -102,7 +110,7 @@ Example: sightline models use pp-shituv2-mainbody pp-shituv2-general`,
   options: { ...modelOptions, ...json },
   async run(values, positionals, terminal) {
     if (positionals.length === 0) throw usageError('which models? sightline models use NAME…')
-    const folder = text(values, 'models') ?? bundledModels
+    const folder = await modelsFolder(values, terminal)
     await using _lock = await lockModels(folder, terminal)
     const index = await useModels(folder, positionals)
     terminal.out(flag(values, 'json') ? JSON.stringify(index) : `in use: ${index['detector']}, ${index['embedder']}`)
@@ -121,7 +129,7 @@ Example: sightline models remove my-yolo`,
   options: { ...modelOptions, ...json },
   async run(values, positionals, terminal) {
     if (positionals.length === 0) throw usageError('which model? sightline models remove NAME')
-    const folder = text(values, 'models') ?? bundledModels
+    const folder = await modelsFolder(values, terminal)
     await using _lock = await lockModels(folder, terminal)
     for (const name of positionals) {
       await removeModel(folder, name)

@@ -5,7 +5,7 @@ import type { LossCounts, Losses } from '@sightline/pipeline/sources/losses.ts'
 import { assertPath, framesFrom, type SourceFrame, type SourceOptions } from '@sightline/pipeline/sources/sources.ts'
 import { KafkaBus } from '@sightline/shared/bus/kafka/kafka-bus.ts'
 import { encodeFrame, type FrameToPublish } from '@sightline/shared/contracts/frame.ts'
-import { SightlineError, usageError } from '@sightline/shared/errors/errors.ts'
+import { describeError, SightlineError, usageError } from '@sightline/shared/errors/errors.ts'
 import { type Command, flag, number, type Terminal, text } from '../command.ts'
 import { kafkaHelp, kafkaOf, kafkaOptions } from '../kafka-flags.ts'
 
@@ -170,10 +170,11 @@ function printer(isJson: boolean, { out, err, isInteractive }: Terminal) {
       out(
         JSON.stringify({
           ...known,
-          ...(error === null ? {} : { error: { code: error.code, message: error.message } }),
+          ...(error === null ? {} : { error: { code: error.code, message: describeError(error) } }),
         }),
       )
-    } else if (error !== null) err(error.message.startsWith(source) ? error.message : `${source}: ${error.message}`)
+    } else if (error !== null)
+      err(error.message.startsWith(source) ? describeError(error) : `${source}: ${describeError(error)}`)
     else if (isInteractive && number % 10 === 0) process.stderr.write(`\r${number} frames published`)
   }
 }

@@ -11,14 +11,7 @@ import { drawEvent } from '@sightline/views/draw/draw-event.ts'
 import { eventLine } from '@sightline/views/terminal/live-view.ts'
 import { openProgress } from '@sightline/views/terminal/progress.ts'
 import { type Command, flag, text } from '../command.ts'
-import {
-  galleryOf,
-  modelsOf,
-  recognitionHelp,
-  recognitionOf,
-  recognitionOptions,
-  workersFor,
-} from '../recognition-flags.ts'
+import { logFor, recognitionHelp, recognitionOf, recognitionOptions } from '../recognition-flags.ts'
 
 export const recognizeCommand: Command = {
   name: 'recognize',
@@ -37,12 +30,10 @@ Example: sightline recognize shelf.jpg photos/ --gallery products.gallery --max-
 
   async run(values, positionals, terminal) {
     if (positionals.length === 0) throw usageError('which pictures? sightline recognize PATH… --gallery DIR')
-    const options = recognitionOf(values)
+    const settings = await recognitionOf(values, terminal)
     const paths = await expandPaths(positionals, terminal.err)
     if (paths.length === 0) throw usageError(`there are no pictures in ${positionals.join(', ')}`)
-    const models = await modelsOf(values)
-    await using gallery = await galleryOf(values, models.embedder, terminal)
-    await using pipeline = await openPipeline({ ...options, models, gallery, workers: workersFor(values) })
+    await using pipeline = await openPipeline(settings, { log: logFor(terminal) })
     tellExecution(pipeline.networks, terminal.err)
     const draw = await drawer(text(values, 'draw'))
     using progress = openProgress(terminal, 'recognizing', paths.length)

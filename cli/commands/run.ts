@@ -12,14 +12,7 @@ import { usageError } from '@sightline/shared/errors/errors.ts'
 import { tellExecution } from '@sightline/shared/inference/execution-providers.ts'
 import { deadLetterLine, eventLine, summaryLine } from '@sightline/views/terminal/live-view.ts'
 import { type Command, flag, number, type Terminal, texts, type Values } from '../command.ts'
-import {
-  galleryOf,
-  modelsOf,
-  recognitionHelp,
-  recognitionOf,
-  recognitionOptions,
-  workersFor,
-} from '../recognition-flags.ts'
+import { cameraHelp, cameraOptions, logFor, recognitionOf } from '../recognition-flags.ts'
 
 /** Frames published ahead of their answers: enough to keep the workers busy, few enough to stay fresh. */
 const framesAhead = 32
@@ -32,36 +25,25 @@ export const runCommand: Command = {
 Each folder is a camera: its pictures are its frames, in the order of their names. Prints an event a frame as they
 come. SIGTERM or Ctrl-C finishes the frames under way; a second one ends at once.
 
-${recognitionHelp}
+${cameraHelp}
   --camera NAME=DIR       a camera; may be repeated
   --follow                go on with pictures that are added to the folders, until stopped
   --fps N                 frames a second of each camera (default: as fast as they are recognized)
-  --max-frame-age S       a frame older than this many seconds is not computed; its event says skipped: stale
   --json                  JSON lines: recognition events, dead letters, and the summary at the end
 
 Example: sightline run --gallery products.gallery --camera till-1=/var/ftp/till-1 --follow`,
   options: {
-    ...recognitionOptions,
+    ...cameraOptions,
     camera: { type: 'string', multiple: true },
     follow: { type: 'boolean' },
     fps: { type: 'string' },
-    'max-frame-age': { type: 'string' },
     json: { type: 'boolean' },
   },
 
   async run(values, _positionals, terminal) {
     const cameras = camerasOf(values)
-    const options = recognitionOf(values)
-    const maxFrameAge = number(values, 'max-frame-age', { min: 0.001, max: 1e6 })
-    const models = await modelsOf(values)
-    await using gallery = await galleryOf(values, models.embedder, terminal)
-    await using pipeline = await openPipeline({
-      ...options,
-      models,
-      gallery,
-      workers: workersFor(values),
-      maxFrameAgeMs: maxFrameAge === undefined ? undefined : maxFrameAge * 1000,
-    })
+    const settings = await recognitionOf(values, terminal)
+    await using pipeline = await openPipeline(settings, { log: logFor(terminal) })
     tellExecution(pipeline.networks, terminal.err)
     const print = flag(values, 'json') ? jsonLine : readableLine
     const { summary, lost } = await playCameras(pipeline, cameras, (answer) => terminal.out(print(answer)), terminal)

@@ -4,8 +4,9 @@ import type { Delivery } from '@sightline/shared/bus/bus.ts'
 import { KafkaBus } from '@sightline/shared/bus/kafka/kafka-bus.ts'
 import { positionText } from '@sightline/shared/bus/position.ts'
 import { deadLetterOf } from '@sightline/shared/contracts/answer.ts'
+import { isRedriveMark } from '@sightline/shared/contracts/dead-letter.ts'
 import { type RecognitionEvent, recognitionEventSchema } from '@sightline/shared/contracts/recognition-event.ts'
-import { deadLetterTopic, type Topics } from '@sightline/shared/contracts/topics.ts'
+import { deadLetterTopics } from '@sightline/shared/contracts/topology.ts'
 import { deadLetterLine, eventLine } from '@sightline/views/terminal/live-view.ts'
 import { ZodError } from 'zod'
 import { type Command, flag, number, texts } from '../command.ts'
@@ -75,9 +76,9 @@ Example: sightline watch --camera shelf-1 --recognized`,
           show(delivery.key, () => (isJson ? JSON.stringify(event) : eventLine(event)))
         }
       })
-      for (const topic of flag(values, 'dead-letters') ? letterTopics(topics) : []) {
+      for (const topic of flag(values, 'dead-letters') ? deadLetterTopics(topics) : []) {
         const onLetter = (delivery: Delivery): void => {
-          if (delivery.value === null) return
+          if (isRedriveMark(delivery)) return
           const letter = deadLetterOf(delivery)
           const asJson = () => JSON.stringify({ type: 'deadLetter', ...letter, kind: undefined })
           show(delivery.key, () => (isJson ? asJson() : deadLetterLine(letter)))
@@ -101,8 +102,5 @@ function eventOf({ value }: Delivery): RecognitionEvent | null {
     throw error
   }
 }
-
-const letterTopics = ({ frames, detections, embeddings }: Topics): readonly string[] =>
-  [frames, detections, embeddings].map(deadLetterTopic)
 
 const isRecognized = ({ objects }: RecognitionEvent): boolean => objects.some(({ item }) => item !== null)

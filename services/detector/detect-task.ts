@@ -3,19 +3,19 @@ import type { Box } from '@sightline/shared/contracts/messages.ts'
 import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import { cutCrop } from '@sightline/shared/imaging/crop.ts'
 import type { Pixels } from '@sightline/shared/imaging/decode.ts'
-import { cropAndResize, type PixelRect, wholeRect } from '@sightline/shared/imaging/resize.ts'
+import type { PixelRect } from '@sightline/shared/imaging/resize.ts'
 import { canaryPattern } from '@sightline/shared/inference/canary-pattern.ts'
 import { feeder } from '@sightline/shared/inference/input-tensor.ts'
 import type { DetectorManifest } from '@sightline/shared/inference/model-manifest.ts'
 import type { Task } from '@sightline/shared/inference/session.ts'
-import { decode, statistics } from './decode.ts'
-import type { PicodetOptions } from './picodet.ts'
+import { type BoxOptions, decode, statistics } from './decode.ts'
+import { toNetworkSize } from './placement.ts'
 
 export interface DetectContract {
   readonly input: DetectorManifest['input']
   readonly output: DetectorManifest['output']
   readonly canary: DetectorManifest['canary']
-  readonly options: PicodetOptions & {
+  readonly options: BoxOptions & {
     /** When the whole frame is one more box: always (as PaddleClas), when nothing was detected (as PaddleX), or never. */
     readonly wholeFrame: 'always' | 'fallback' | 'never'
     readonly cropWidth: number
@@ -39,9 +39,10 @@ export function createTask(contract: DetectContract): Task<DetectInput, DetectOu
 
   return {
     async process(batch, run) {
-      const { width, height, interpolation } = input
-      const resized = batch.map(({ pixels }) => cropAndResize(pixels, wholeRect(pixels), width, height, interpolation))
-      const runs = await feed(resized, run)
+      const runs = await feed(
+        batch.map(({ pixels }) => toNetworkSize(pixels, input)),
+        run,
+      )
       const answers = runs.flatMap(({ outputs, count }) =>
         Array.from({ length: count }, (_, picture) => ({ outputs, picture })),
       )

@@ -20,34 +20,65 @@ export interface DetectOptions {
   /** By camera: an older frame is not computed but still ends in an event; null computes all. */
   readonly maxFrameAgeMs: (camera: string) => number | null
   readonly memory: FrameMemory
+  /** Told of each frame whose time can't be and was put right; `isFirst` once a camera. @default nobody is told */
+  readonly onOddTime?: (told: OddTime) => void
   /** Frames held as pixels at one time: this bounds the memory, a 50-megapixel frame takes 150 MB. */
   readonly framesAtOnce: number
   readonly now: () => number
 }
 
+/** A frame that came with a time that can't be. */
+export interface OddTime {
+  readonly camera: string
+  readonly frameId: string
+  /** What it came with, as text. */
+  readonly time: string
+  /** The camera's first one since the start, or since some ten thousand other cameras had theirs. */
+  readonly isFirst: boolean
+}
+
+const oddCamerasKept = 10_000
+
 export function detectStage(options: DetectOptions): Stage<Frame, Detections> {
   const limit = pLimit(options.framesAtOnce)
+  const oddCameras = new Set<string>()
+  const tell = ({ camera, id, oddTime }: Frame): void => {
+    if (oddTime === null) return
+    options.onOddTime?.({ camera, frameId: id, time: oddTime, isFirst: !oddCameras.has(camera) })
+    // Anyone may publish, with as many names of cameras as they like.
+    if (oddCameras.size >= oddCamerasKept) oddCameras.clear()
+    oddCameras.add(camera)
+  }
   return {
     name: 'detector',
-    process: (batch, signal) => Promise.all(batch.map((frame) => limit(() => detect(frame, options, signal)))),
+    process(batch, signal) {
+      batch.forEach(tell)
+      return Promise.all(batch.map((frame) => limit(() => detect(frame, options, signal))))
+    },
   }
 }
 
 async function detect(frame: Frame, options: DetectOptions, signal: AbortSignal): Promise<Outcome<Detections>> {
   signal.throwIfAborted()
-  if (await options.memory.isDuplicate(frame)) return dropped('duplicate')
-  const maxAge = options.maxFrameAgeMs(frame.camera)
-  if (maxAge !== null && options.now() - frame.capturedAt > maxAge) {
-    return done(detectionsOf(frame, options, { skipped: 'stale' }))
-  }
+  const { memory } = options
+  if (await memory.isDuplicate(frame)) return dropped('duplicate')
   try {
-    const detections = await compute(frame, options)
-    await options.memory.keep(frame)
+    const detections = isStale(frame, options)
+      ? detectionsOf(frame, options, { skipped: 'stale' })
+      : await compute(frame, options)
+    if (!(await memory.claim(frame))) return dropped('duplicate')
+    if (detections.frame.skipped === null) await memory.keep(frame)
     return done(detections)
   } catch (error) {
-    if (error instanceof SightlineError && !error.retryable) return failed(error)
-    throw error
+    if (!(error instanceof SightlineError) || error.retryable) throw error
+    await memory.forget(frame)
+    return failed(error)
   }
+}
+
+function isStale({ camera, capturedAt }: Frame, { maxFrameAgeMs, now }: DetectOptions): boolean {
+  const maxAge = maxFrameAgeMs(camera)
+  return maxAge !== null && now() - capturedAt > maxAge
 }
 
 async function compute(frame: Frame, options: DetectOptions): Promise<Detections> {

@@ -1,23 +1,29 @@
-/** The detector's settings. */
+/** The detector's settings, as a service and in the embedded mode. */
 import { defaultCropCodec, parseCropCodec } from '@sightline/shared/imaging/crop-codec.ts'
-import { networkSettings, serviceSettings } from '@sightline/shared/process/service-settings.ts'
-import { take } from '@sightline/shared/process/settings.ts'
+import { combine, settingGroup, type ValuesOf } from '@sightline/shared/process/settings.ts'
+import { networkSettings, stageSettings } from '@sightline/shared/process/stage-settings.ts'
+import { take } from '@sightline/shared/process/take.ts'
 
-export const detectorSettings = {
-  ...serviceSettings,
-  ...networkSettings,
+export const detectionSettings = settingGroup({
   detectionThreshold: {
     schema: take.number(0, 1).optional(),
-    help: "least detection score; the detector's where not given",
+    help: "least detection score, 0..1; the detector's where not given",
+    flag: { value: 'T' },
   },
   detectionNmsIou: {
     schema: take.number(0, 1).optional(),
-    help: "overlap (IoU) from which the weaker of two boxes goes; the detector's where not given",
+    help: "overlap (IoU) from which the weaker of two boxes goes, 0..1; the detector's where not given",
+    flag: { value: 'T' },
   },
-  maxBoxes: { schema: take.integer(1, 1000).optional(), help: "most boxes a frame; the detector's where not given" },
+  maxBoxes: {
+    schema: take.integer(1, 1000).optional(),
+    help: "most boxes a frame; the detector's where not given",
+    flag: { value: 'N' },
+  },
   wholeFrame: {
     schema: take.choice(['always', 'fallback', 'never']).default('fallback'),
     help: 'also look at the whole frame: always, fallback (when nothing was detected) or never',
+    flag: { value: 'MODE' },
   },
   cropCodec: {
     schema: take.parsed(parseCropCodec, 'takes jpeg:98, webp:95, png or ppm').default(defaultCropCodec),
@@ -26,13 +32,18 @@ export const detectorSettings = {
   maxFrameAgeSeconds: {
     schema: take.number(0, 1e9).optional(),
     help: 'an older frame is not computed; its event says skipped: stale',
+    flag: { name: 'max-frame-age', value: 'S' },
   },
   cameraMaxFrameAgeSeconds: {
     schema: take.numbers(0, 1e9).default(new Map()),
     help: 'other limits for some cameras, as JSON: {"cam-1": 5}',
   },
   maxFrameBytes: { schema: take.integer(1, 2 ** 30).default(32 * 1024 * 1024), help: 'largest encoded frame' },
-  maxFramePixels: { schema: take.integer(1, 1e9).default(64_000_000), help: 'largest frame, width times height' },
+  maxFramePixels: {
+    schema: take.integer(1, 1e9).default(64_000_000),
+    help: 'largest frame, width times height',
+    flag: { name: 'max-pixels', value: 'N' },
+  },
   framesAtOnce: {
     schema: take.integer(1, 256).default(8),
     help: 'frames held as pixels at one time: bounds the memory',
@@ -50,4 +61,8 @@ export const detectorSettings = {
     schema: take.number(0, 86_400).default(60),
     help: "how long each camera's most recent frame is kept in Redis; 0 keeps none",
   },
-} as const
+})
+
+export const detectorSettings = combine(stageSettings, networkSettings, detectionSettings)
+
+export type DetectorSettings = ValuesOf<typeof detectorSettings>

@@ -1,4 +1,7 @@
-/** The embedder's settings. */
-import { networkSettings, serviceSettings } from '@sightline/shared/process/service-settings.ts'
+/** The embedder's settings, as a service and in the embedded mode. */
+import { combine, type ValuesOf } from '@sightline/shared/process/settings.ts'
+import { networkSettings, stageSettings } from '@sightline/shared/process/stage-settings.ts'
 
-export const embedderSettings = { ...serviceSettings, ...networkSettings } as const
+export const embedderSettings = combine(stageSettings, networkSettings)
+
+export type EmbedderSettings = ValuesOf<typeof embedderSettings>

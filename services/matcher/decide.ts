@@ -15,12 +15,6 @@ export interface DecideOptions {
   readonly candidates: number
 }
 
-/** PP-ShiTuV2 takes 0.05, and so loses one of two packages that stand side by side on a shelf; `eval --scenes` tells. */
-export const defaultNmsIou = 0.3
-
-/** As many as PP-ShiTuV2 reports. */
-export const defaultCandidates = 5
-
 /** A box with the most similar gallery pictures, best first. */
 export interface Match {
   readonly box: Box

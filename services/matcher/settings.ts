@@ -1,34 +1,65 @@
-/** The matcher's settings. */
-import { serviceSettings } from '@sightline/shared/process/service-settings.ts'
-import { take } from '@sightline/shared/process/settings.ts'
-import { defaultCandidates, defaultNmsIou } from './decide.ts'
+/** The matcher's settings, as a service and in the embedded mode. */
+import { usageError } from '@sightline/shared/errors/errors.ts'
+import { combine, settingGroup, type ValuesOf } from '@sightline/shared/process/settings.ts'
+import { modelsSettings, stageSettings } from '@sightline/shared/process/stage-settings.ts'
+import { take } from '@sightline/shared/process/take.ts'
 
-export const matcherSettings = {
-  ...serviceSettings,
-  models: {
-    schema: take.text().optional(),
-    help: 'models folder; the models that come with Sightline where not given',
-  },
+/** PP-ShiTuV2 takes 0.05, and so loses one of two packages that stand side by side on a shelf; `eval --scenes` tells. */
+const defaultNmsIou = 0.3
+
+/** As many as PP-ShiTuV2 reports. */
+const defaultCandidates = 5
+
+/** Where the gallery is: for the matcher, and for who fills it. */
+export const gallerySettings = settingGroup({
   gallery: {
     schema: take.text(),
-    help: 'gallery folder, or http(s)://HOST:6333/COLLECTION of a Qdrant; made where there is none',
+    help: "the gallery's folder, or http(s)://HOST:6333/COLLECTION of a Qdrant, with the API key in SIGHTLINE_QDRANT_API_KEY",
+    flag: { value: 'DIR' },
   },
   qdrantApiKey: {
     schema: take.text().optional(),
     help: 'API key of Qdrant; over http:// it is readable on the way',
     isSecret: true,
   },
+})
+
+export const matchSettings = settingGroup({
   threshold: {
     schema: take.number(-1, 1).optional(),
-    help: "least similarity of a recognition; the embedder's where not given",
+    help: "least similarity of a recognition, -1..1; the embedder's where not given",
+    flag: { value: 'T' },
   },
   labelThresholds: {
     schema: take.numbers(-1, 1).default(new Map()),
     help: 'other thresholds for some labels, as JSON: {"Olive oil 0.5 l": 0.7}',
+    flag: { name: 'label-threshold', value: 'L=T', join: joinLabelThresholds },
   },
   nmsIou: {
     schema: take.number(0, 1).default(defaultNmsIou),
-    help: 'overlap (IoU) from which recognized boxes exclude each other',
+    help: 'overlap (IoU) from which recognized boxes exclude each other, 0..1',
+    flag: { value: 'T' },
   },
-  candidates: { schema: take.integer(1, 100).default(defaultCandidates), help: 'candidates to report for each object' },
-} as const
+  candidates: {
+    schema: take.integer(1, 100).default(defaultCandidates),
+    help: 'candidates to report for each object',
+    flag: { value: 'N' },
+  },
+})
+
+export const matcherSettings = combine(stageSettings, modelsSettings, gallerySettings, matchSettings)
+
+export type MatcherSettings = ValuesOf<typeof matcherSettings>
+
+/** `LABEL=T` as often as needed, as the JSON that the variable takes. */
+function joinLabelThresholds(texts: readonly string[]): string {
+  const entries = texts.map((text) => {
+    const [, label, threshold = ''] = /^(.+)=([^=]+)$/.exec(text) ?? []
+    const value = Number(threshold)
+    if (label === undefined || !(value >= -1 && value <= 1)) {
+      throw usageError(`--label-threshold takes LABEL=T with T from -1 to 1, not '${text}'`)
+    }
+    return [label, value] as const
+  })
+  return JSON.stringify(Object.fromEntries(entries))
+}

@@ -1,6 +1,6 @@
 /** The bus port: a partitioned log with consumer groups, whose handler returns what to publish so that outputs and offsets can be committed as one. */
 
-/** Header values are text; binary belongs in the value. */
+/** Header values are text; bytes that are none are in it as `byte-text.ts` writes them, as in keys. */
 export type Headers = Readonly<Record<string, string>>
 
 /** A message to publish. */
@@ -18,8 +18,10 @@ export interface Delivery extends Publication {
   readonly partition: number
   /** Position in the partition, counted from 0 without gaps in the in-memory bus; Kafka leaves gaps at transaction markers. */
   readonly offset: bigint
-  /** When the message was published, in ms since the epoch. */
+  /** When the message was published, in ms since the epoch, as its publisher says; negative where it does not. */
   readonly timestamp: number
+  /** Why this is not the whole message: another client wrote what can't be read, or too much of it. A bad item. */
+  readonly unreadable?: string
 }
 
 export interface SubscribeOptions {
@@ -46,13 +48,23 @@ export type Handler = (batch: readonly Delivery[], signal: AbortSignal) => Promi
 export interface Subscription extends AsyncDisposable {
   /** Resolves when disposed; rejects when the driver can't go on. A process must not outlive a rejected subscription. */
   readonly closed: Promise<void>
-  /** Messages published but not yet committed by this group, in the partitions this subscription owns. */
+  /**
+   * Messages published but not yet committed by this group, in the partitions this subscription owns: up to the end of the
+   * log, also those that an open transaction still hides.
+   */
   lag(): Promise<number>
   /** When the oldest message that waits here was published, in ms since the epoch; null where none waits. */
   oldest(): number | null
+  /** Messages that the log let go of before they were read here, since the start of this subscription. */
+  lost(): number
+  /** What keeps messages from being processed, or kept some from it of late, in one sentence each; empty where all is well. */
+  troubles(): readonly string[]
 }
 
-/** The largest message of a topic, in bytes: what `max.message.bytes` says there. */
+/**
+ * The largest message of a topic, in bytes: what `max.message.bytes` says there. A driver may learn while it runs that a
+ * topic takes less; whoever makes messages asks each time.
+ */
 export type MessageLimit = (topic: string) => number
 
 export interface Bus extends AsyncDisposable {

@@ -1,6 +1,7 @@
 /** The largest message a bus takes: checked before anything is sent, so that the refusal names the message and the way out. */
 import { SightlineError } from '../errors/errors.ts'
 import type { MessageLimit, Publication } from './bus.ts'
+import { textBytes } from './byte-text.ts'
 
 const mebibyte = 1024 * 1024
 
@@ -13,9 +14,9 @@ const perHeader = 10
 
 /** Bytes of a message as a broker counts them, at most `framing` too many. */
 export function messageBytes(message: Pick<Publication, 'key' | 'value' | 'headers'>): number {
-  let bytes = framing + Buffer.byteLength(message.key) + (message.value?.byteLength ?? 0)
+  let bytes = framing + textBytes(message.key) + (message.value?.byteLength ?? 0)
   for (const [name, value] of Object.entries(message.headers)) {
-    bytes += Buffer.byteLength(name) + Buffer.byteLength(value) + perHeader
+    bytes += Buffer.byteLength(name) + textBytes(value) + perHeader
   }
   return bytes
 }

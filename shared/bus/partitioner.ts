@@ -1,5 +1,7 @@
 /** Which partition a key belongs to: Kafka's default (murmur2), so that every driver and every other Kafka client puts a camera in the same one. */
 
+import { textToBytes } from './byte-text.ts'
+
 const seed = 0x9747b28c
 const multiplier = 0x5bd1e995
 
@@ -27,7 +29,7 @@ export function murmur2(bytes: Uint8Array): number {
 export function partitioner(): (topic: string, key: string, partitions: number) => number {
   const turns = new Map<string, number>()
   return (topic, key, partitions) => {
-    if (key !== '') return (murmur2(Buffer.from(key)) & 0x7fffffff) % partitions
+    if (key !== '') return (murmur2(textToBytes(key)) & 0x7fffffff) % partitions
     const turn = turns.get(topic) ?? 0
     turns.set(topic, turn + 1)
     return turn % partitions

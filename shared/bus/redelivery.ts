@@ -1,6 +1,6 @@
 /** When a batch comes again: a handler call has a deadline, a failed one a backoff, and one that can never succeed an end. */
 import type { Backoff } from '../errors/backoff.ts'
-import { describeError, SightlineError } from '../errors/errors.ts'
+import { SightlineError } from '../errors/errors.ts'
 import type { Delivery, Handler, Publication } from './bus.ts'
 
 export interface RedeliveryOptions extends Backoff {
@@ -38,7 +38,7 @@ export function noProgress(batch: readonly Delivery[], group: string, attempt: n
   const position = `${first.topic}-${first.partition}-${first.offset}`
   return new SightlineError(
     'BUS_NO_PROGRESS',
-    `group ${group} can't get past ${position} after ${attempt} deliveries: ${describeError(cause)}`,
+    `group ${group} can't get past ${position} after ${attempt} deliveries`,
     { cause },
   )
 }

@@ -1,5 +1,5 @@
 /** What the headers of a dead letter say: why a message could not be processed, where, and whether it came again. */
-import type { Headers } from '../bus/bus.ts'
+import type { Headers, Publication } from '../bus/bus.ts'
 import type { ErrorCode } from '../errors/errors.ts'
 
 /** Which frame a message between the stages is about; on dead letters too. */
@@ -67,14 +67,21 @@ export function readLetterHeaders(headers: Headers): FoundLetter {
   return {
     frameId: headers[frameIdHeader] ?? '',
     stage: headers[names.stage] ?? '',
-    code: headers[names.code] ?? 'INTERNAL',
+    code: headers[names.code] || 'INTERNAL',
     reason: headers[names.reason] ?? '',
     position: headers[names.position] ?? '',
-    time: headers[names.time] ?? null,
-    leftOut: leftOut === undefined ? null : Number(leftOut),
-    redrives: Number(headers[redrivesHeader] ?? 0),
+    time: headers[names.time] || null,
+    leftOut: leftOut === undefined ? null : count(leftOut),
+    redrives: count(headers[redrivesHeader]),
   }
 }
+
+/** 0 for what is no count. */
+const count = (text = ''): number => (/^\d{1,15}$/.test(text) ? Number(text) : 0)
+
+/** Whether a message of a dead-letter topic is no letter, but says that one was published again. */
+export const isRedriveMark = ({ headers, value }: Pick<Publication, 'headers' | 'value'>): boolean =>
+  value === null && headers[redrivenHeader] !== undefined
 
 /** Headers that tell of a failure; a message that is published again leaves them behind. */
 export const isLetterHeader = (name: string): boolean => name.startsWith('dlq-')

@@ -1,7 +1,7 @@
 /** How each topic of a deployment should be: what is kept how long, how large a message may be, what is compressed. */
-
 import type { TopicSpec } from '../bus/kafka/kafka-topics.ts'
-import { deadLetterTopic, defaultMessageLimit, topicNames } from './topics.ts'
+import { defaultMessageLimit } from './dead-letter-topics.ts'
+import { deadLetterTopics, topicList, topicNames, topology } from './topology.ts'
 
 export interface TopicPlanOptions {
   readonly prefix: string
@@ -24,23 +24,25 @@ export const defaultTopicPlan: TopicPlanOptions = {
 
 /** Every topic, dead-letter topics included. */
 export function planTopics(options: TopicPlanOptions): readonly TopicSpec[] {
-  const { frames, detections, embeddings, recognitions, gallery } = topicNames(options.prefix)
   const { partitions, replication, retentionHours, longRetentionHours } = options
-  const topic = (name: string, config: Readonly<Record<string, string>>): TopicSpec => ({
+  const topics = topicNames(options.prefix)
+  const spec = (name: string, hours: number, config: TopicSpec['config'] = {}): TopicSpec => ({
     name,
     partitions,
     replication,
-    config: { 'max.message.bytes': String(defaultMessageLimit(name)), ...config },
+    config: {
+      'max.message.bytes': String(defaultMessageLimit(name)),
+      'cleanup.policy': 'delete',
+      'retention.ms': String(hours * 3_600_000),
+      ...config,
+    },
   })
-  const kept = (hours: number) => ({ 'cleanup.policy': 'delete', 'retention.ms': String(hours * 3_600_000) })
-  const processed = [frames, detections, embeddings]
   return [
-    // Pictures are compressed already: a broker that compresses them again only loses time.
-    topic(frames, { ...kept(retentionHours), 'compression.type': 'uncompressed' }),
-    topic(detections, kept(retentionHours)),
-    topic(embeddings, kept(retentionHours)),
-    topic(recognitions, kept(longRetentionHours)),
-    ...processed.map((name) => topic(deadLetterTopic(name), kept(longRetentionHours))),
-    topic(gallery, { 'cleanup.policy': 'compact', 'compression.type': 'uncompressed' }),
+    ...topicList.map((name) => {
+      const { retention, payload } = topology[name]
+      const config = payload === 'pictures' ? { 'compression.type': 'uncompressed' } : {}
+      return spec(topics[name], retention === 'long' ? longRetentionHours : retentionHours, config)
+    }),
+    ...deadLetterTopics(topics).map((name) => spec(name, longRetentionHours)),
   ]
 }

@@ -4,8 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Delivery, Handler, Headers } from '../bus/bus.ts'
 import type { KafkaBus } from '../bus/kafka/kafka-bus.ts'
 import { positionText } from '../bus/position.ts'
-import { readLetterHeaders, redrivenHeader } from '../contracts/dead-letter.ts'
-import { deadLetterTopic, type Topics } from '../contracts/topics.ts'
+import { isRedriveMark, readLetterHeaders, redrivenHeader } from '../contracts/dead-letter.ts'
+import { deadLetterTopic } from '../contracts/dead-letter-topics.ts'
+import { deadLetterTopics, type TopicName, type Topics } from '../contracts/topology.ts'
 import { SightlineError } from '../errors/errors.ts'
 
 /** A message that could not be processed, as it lies in its dead-letter topic. */
@@ -36,12 +37,9 @@ export interface DeadLetter {
 /** What reading dead letters takes of a bus. */
 export type DeadLetterBus = Pick<KafkaBus, 'subscribe' | 'forgetGroup'>
 
-/** What has dead letters beside it. */
-export const letteredTopics = ['frames', 'detections', 'embeddings'] as const
-
 export interface DeadLetterFilter {
   /** Only of this topic, whatever its prefix. */
-  readonly topic?: (typeof letteredTopics)[number] | undefined
+  readonly topic?: TopicName | undefined
   readonly code?: string | undefined
   readonly stage?: string | undefined
   readonly camera?: string | undefined
@@ -62,7 +60,7 @@ export async function readDeadLetters(
   for (const topic of letterTopics(topics, filter)) {
     await readToEnd(bus, topic, async (batch) => {
       for (const delivery of batch) {
-        if (isMark(delivery)) redriven.add(delivery.headers[redrivenHeader]!)
+        if (isRedriveMark(delivery)) redriven.add(delivery.headers[redrivenHeader]!)
         else letters.push(toLetter(delivery))
       }
       return []
@@ -86,13 +84,8 @@ export async function readLetterBytes(bus: DeadLetterBus, letter: DeadLetter): P
   throw new SightlineError('BUS_UNAVAILABLE', `${letter.position} is not there any more`)
 }
 
-export function letterTopics(
-  { frames, detections, embeddings }: Topics,
-  { topic }: DeadLetterFilter,
-): readonly string[] {
-  const all = [frames, detections, embeddings]
-  return (topic === undefined ? all : [{ frames, detections, embeddings }[topic]]).map(deadLetterTopic)
-}
+export const letterTopics = (topics: Topics, { topic }: DeadLetterFilter): readonly string[] =>
+  topic === undefined ? deadLetterTopics(topics) : [deadLetterTopic(topics[topic])]
 
 /** Runs a handler over all that can be read of a topic, by a group of its own; `stop` ends it after the batch at work. */
 export async function readToEnd(
@@ -110,8 +103,6 @@ export async function readToEnd(
   await bus.forgetGroup(group)
 }
 
-const isMark = ({ headers, value }: Delivery): boolean => value === null && headers[redrivenHeader] !== undefined
-
 function toLetter(delivery: Delivery): DeadLetter {
   const { topic, headers, key, value } = delivery
   const { frameId, stage, code, reason, position, time, leftOut, redrives } = readLetterHeaders(headers)
@@ -124,13 +115,19 @@ function toLetter(delivery: Delivery): DeadLetter {
     stage,
     code,
     reason,
-    time: time ?? new Date(delivery.timestamp).toISOString(),
+    time: time ?? timeText(delivery.timestamp),
     bytes: leftOut ?? value?.length ?? 0,
     isWhole: leftOut === null,
     redrives,
     isRedriven: false,
     headers,
   }
+}
+
+/** Of what came with a time that is none, the beginning of time. */
+function timeText(timestamp: number): string {
+  const date = new Date(timestamp)
+  return (Number.isNaN(date.getTime()) ? new Date(0) : date).toISOString()
 }
 
 const fits = (letter: DeadLetter, { code, stage, camera, since }: DeadLetterFilter): boolean =>

@@ -11,7 +11,8 @@ import {
   redriveOfHeader,
   redrivesHeader,
 } from '../contracts/dead-letter.ts'
-import { isDeadLetterTopic, type Topics } from '../contracts/topics.ts'
+import { originOf } from '../contracts/dead-letter-topics.ts'
+import type { Topics } from '../contracts/topology.ts'
 import {
   type DeadLetter,
   type DeadLetterBus,
@@ -84,12 +85,6 @@ export async function redrive(
   return { count: done.size, refused }
 }
 
-/** Where the letters of a dead-letter topic came from. */
-function originOf(topic: string): string {
-  if (!isDeadLetterTopic(topic)) throw new Error(`${topic} is no dead-letter topic`)
-  return topic.slice(0, -'.dlq'.length)
-}
-
 function again(letter: Delivery): Publication {
   const own = Object.entries(letter.headers).filter(([name]) => !isLetterHeader(name))
   const { position, redrives } = readLetterHeaders(letter.headers)
@@ -109,6 +104,7 @@ const markOf = (letter: Delivery): Publication => {
 /** Why a letter can't be published again; null where it can. */
 function refusal(letter: Delivery, message: Publication, { maxMessageBytes }: RedriveBus): string | null {
   const { leftOut, position } = readLetterHeaders(letter.headers)
+  if (leftOut === 0 || letter.unreadable !== undefined) return `its message could not be read; it lay at ${position}`
   if (leftOut !== null) {
     return `its message, ${(leftOut / 2 ** 20).toFixed(2)} MiB, was too large to be kept; it lay at ${position}`
   }

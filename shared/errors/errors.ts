@@ -1,4 +1,5 @@
 /** Every error a person or a retry loop has to act on: one class, one list of codes, and whether trying again can help. */
+import { z } from 'zod'
 
 /** What went wrong, from a closed list: codes are part of the public contract (dead letters, JSON output, metrics labels). */
 export const errorCodes = [
@@ -18,6 +19,7 @@ export const errorCodes = [
   'INFERENCE_FAILED',
   'GALLERY_MISSING',
   'GALLERY_CORRUPT',
+  'GALLERY_BUSY',
   'GALLERY_EMBEDDER',
   'GALLERY_UNAVAILABLE',
   'LABELS_UNREADABLE',
@@ -39,13 +41,13 @@ export const errorCodes = [
 export type ErrorCode = (typeof errorCodes)[number]
 
 export interface SightlineErrorOptions {
-  /** The error underneath; printed by logs, never shown to a topic's readers. */
+  /** The error underneath, which the message does not repeat: `describeError` tells both. */
   readonly cause?: unknown
   /** True where the world is bad and the same work can succeed later (a dependency is down); false where the item is bad. */
   readonly retryable?: boolean
 }
 
-/** An error whose message says what failed, on what, and what to do next. */
+/** An error whose message says what itself failed, on what, and what to do next. */
 export class SightlineError extends Error {
   override readonly name = 'SightlineError'
   readonly code: ErrorCode
@@ -61,13 +63,39 @@ export class SightlineError extends Error {
 /** What was asked for can't be done as it was asked. */
 export const usageError = (message: string): SightlineError => new SightlineError('USAGE', message)
 
-/** The text of anything that can be thrown, causes included, on one line. */
+/** For a `catch` that takes errors of these codes as undefined and throws all others on. */
+export const otherwise =
+  (codes: readonly ErrorCode[]) =>
+  (error: unknown): undefined => {
+    if (!(error instanceof SightlineError) || !codes.includes(error.code)) throw error
+    return undefined
+  }
+
+/**
+ * The text of anything that can be thrown, causes included, on one line; the one place where causes are told. It is what
+ * leaves a process or a thread: logs, dead letters, JSON output, readiness.
+ */
 export function describeError(error: unknown): string {
   const parts: string[] = []
-  for (let current: unknown = error, depth = 0; current !== undefined && depth < 5; depth += 1) {
-    const text = current instanceof Error ? current.message : String(current)
-    if (text !== '' && !parts.includes(text)) parts.push(text)
-    current = current instanceof Error ? current.cause : undefined
+  for (let current: unknown = error, depth = 0; current != null && depth < 10; depth += 1) {
+    const text = textOf(current)
+    const last = parts.at(-1)
+    // Libraries like to put a cause's words into their own as well.
+    if (last !== undefined && text.startsWith(last)) parts.pop()
+    if (text !== '' && !parts.some((part) => part.includes(text))) parts.push(text)
+    current = causeOf(current)
   }
-  return parts.join(': ').replaceAll(/\s*\n\s*/g, ' ')
+  return parts.join(': ')
+}
+
+function textOf(error: unknown): string {
+  const text =
+    error instanceof z.ZodError ? z.prettifyError(error) : error instanceof Error ? error.message : String(error)
+  return text.trim().replaceAll(/\s*\n\s*/g, ' ')
+}
+
+function causeOf(error: unknown): unknown {
+  // Of several addresses that were tried, each with its own error, one is told.
+  if (error instanceof AggregateError && error.message === '') return error.errors[0]
+  return error instanceof Error ? error.cause : undefined
 }

@@ -9,7 +9,8 @@ export interface PortableError {
 
 /** What is no SightlineError takes the `fallback` code and keeps its text. */
 export function toPortable(error: unknown, fallback: ErrorCode): PortableError {
-  if (error instanceof SightlineError) return { code: error.code, message: error.message, retryable: error.retryable }
+  if (error instanceof SightlineError)
+    return { code: error.code, message: describeError(error), retryable: error.retryable }
   return { code: fallback, message: describeError(error), retryable: false }
 }
 

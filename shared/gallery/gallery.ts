@@ -53,20 +53,38 @@ export interface GallerySelection {
 }
 
 /**
- * `read` and `write` need a gallery of the same embedder; `create` makes an empty one where there is none; `replace` does
- * too, and empties one of another embedder.
+ * `read` and `write` need a gallery of the same embedder, `create` makes an empty one where there is none. `write` also is
+ * the hold of the one writer, until the gallery is closed: another who asks for it is told GALLERY_BUSY.
  */
-export type OpenMode = 'read' | 'write' | 'create' | 'replace'
+export type OpenMode = 'read' | 'write' | 'create'
 
-/** Every write is durable when its promise resolves, and visible to the next search. */
+/**
+ * Every write is durable when its promise resolves, and visible to the next search. Once the gallery was rebuilt for another
+ * embedder every operation throws GALLERY_EMBEDDER and changes nothing, once it was removed GALLERY_MISSING.
+ */
 export interface Gallery extends AsyncDisposable {
   info(): Promise<GalleryInfo>
   /** Adds or replaces, all or nothing. Throws GALLERY_EMBEDDER for a vector of the wrong length or one that is not unit-norm. */
   put(entries: readonly GalleryEntry[]): Promise<void>
   /** Returns how many entries were removed. */
   remove(selection: GallerySelection): Promise<number>
+  /** Those of these ids that are there, whole, in no order. */
+  get(ids: readonly string[]): Promise<readonly GalleryEntry[]>
   /** Entries without their vectors, ordered by id. */
   list(selection: GallerySelection): AsyncIterable<Omit<GalleryEntry, 'vector'>>
   /** For each query the `k` most similar entries, best first; fewer where the gallery holds fewer. */
   search(queries: readonly Float32Array[], k: number): Promise<readonly (readonly Hit[])[]>
+}
+
+/**
+ * A gallery in the making, beside the one that is there, which readers go on with. Holds the gallery as its one writer.
+ * Disposed without `publish` it leaves the gallery as it was, and its draft for the next build to go on with.
+ */
+export interface GalleryBuild extends AsyncDisposable {
+  /** What the gallery is to hold: empty, or what a build of the same embedder had put when it was broken off. */
+  readonly draft: Gallery
+  /** What it holds now; undefined where there is none, or one of another embedder. */
+  readonly current: Gallery | undefined
+  /** From now on the gallery holds what the draft does, for all readers at once. The draft is gone. */
+  publish(): Promise<GalleryInfo>
 }

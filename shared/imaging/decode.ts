@@ -1,6 +1,14 @@
-/** Turns untrusted encoded pictures into RGB pixels, within limits; whatever the bytes are, the end is pixels or an IMAGE_* error. */
-import sharp from 'sharp'
-import { describeError, SightlineError } from '../errors/errors.ts'
+/** Turns untrusted encoded pictures into RGB pixels, within limits; whatever the bytes are, the end is pixels or an IMAGE_* error of that picture's own. */
+import sharp, { type FailOnOptions } from 'sharp'
+import { SightlineError } from '../errors/errors.ts'
+import { convertToTiff, missingShare } from './convert.ts'
+import { type ImageLimits, tookTooLong, tooManyPixels, unreadable } from './image-errors.ts'
+import { hasHole } from './jpeg-scan.ts'
+import { faultOf } from './picture-faults.ts'
+import { pictureKindOf } from './picture-kinds.ts'
+import { examineTiff } from './tiff-header.ts'
+
+export type { ImageLimits } from './image-errors.ts'
 
 // libvips keeps decoded tiles for pictures that are opened again; a stream never opens one twice. One thread a picture:
 // several pictures are decoded side by side on libuv's pool, and the cores belong to the networks.
@@ -14,28 +22,19 @@ export interface Pixels {
   readonly height: number
 }
 
-export interface ImageLimits {
-  /** Encoded bytes. */
-  readonly maxBytes: number
-  /** Width · height, checked from the header before anything is allocated. */
-  readonly maxPixels: number
-  /** Seconds a picture may take to decode. */
-  readonly timeoutSeconds: number
-}
-
 export const defaultImageLimits: ImageLimits = {
   maxBytes: 32 * 1024 * 1024,
   maxPixels: 64_000_000,
   timeoutSeconds: 20,
 }
 
-/** Formats that are pixels and nothing else; SVG and PDF can refer outside and run long. */
-const formats: ReadonlySet<string> = new Set(['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif'])
-
 /**
- * Decodes JPEG, PNG, WebP, AVIF, GIF or TIFF. EXIF orientation is applied, of an animation the first picture is taken,
- * grey, CMYK, 16-bit and palette pictures become 8-bit sRGB. Transparent parts become white, the background that
- * packshots are photographed on (OpenCV would show the arbitrary colour hidden beneath).
+ * Decodes JPEG, PNG, WebP, AVIF, GIF, TIFF, HEIC, JPEG XL, JPEG 2000, BMP or PNM; what a picture is, its bytes say. EXIF
+ * orientation is applied, of an animation the first picture is taken, grey, CMYK, 16-bit and palette pictures become 8-bit
+ * sRGB. Transparent parts become white, the background that packshots are photographed on (OpenCV would show the
+ * arbitrary colour hidden beneath).
+ *
+ * A damaged JPEG is read as libjpeg and OpenCV read it, where it misses little; otherwise nothing is made up.
  *
  * Throws IMAGE_EMPTY, IMAGE_TOO_LARGE, IMAGE_UNREADABLE or IMAGE_TIMEOUT.
  */
@@ -47,18 +46,67 @@ export async function decodeImage(bytes: Uint8Array, limits: ImageLimits): Promi
       `the picture has ${bytes.length} bytes; at most ${limits.maxBytes} are allowed`,
     )
   }
+  const kind = pictureKindOf(bytes)
+  if (kind === null) throw unreadable(`no picture of a kind that is known: it begins with ${beginningOf(bytes)}`)
+  if (kind.reader === 'none') throw unreadable(`${kind.name} is not read: send JPEG, PNG or WebP`)
+  if (kind.reader === 'converter') return decodeConverted(bytes, kind.name, limits)
+  if (kind.name === 'JPEG') return decodeJpeg(bytes, limits)
+  if (kind.name === 'TIFF') return decodeTiff(bytes, limits)
+  const pixels = await decode(bytes, 'truncated', limits)
+  if (pixels === null) throw unreadable(faultOf(kind.name, bytes))
+  return pixels
+}
+
+const beginningOf = (bytes: Uint8Array): string => {
+  const text = Buffer.from(bytes.subarray(0, 12)).toString('latin1')
+  return /^[\x20-\x7e]+$/.test(text) ? JSON.stringify(text) : Buffer.from(bytes.subarray(0, 12)).toString('hex')
+}
+
+/** More than this of a picture that is missing is no picture: what libjpeg fills in would be looked at like the rest. */
+const mostMissing = 1 / 8
+
+/** Most are whole. Of the others it is known first what they miss: libvips reads past any damage, or past none. */
+async function decodeJpeg(bytes: Uint8Array, limits: ImageLimits): Promise<Pixels> {
+  const whole = hasHole(bytes) ? null : await decode(bytes, 'warning', limits)
+  if (whole !== null) return whole
+  const missing = await missingShare(bytes, limits)
+  if (missing > mostMissing) {
+    throw unreadable(`the JPEG is cut or damaged: ${Math.round(missing * 100)} % of the picture is missing`)
+  }
+  // libvips gives up at the hundredth of libjpeg's warnings, a camera with stray bytes makes thousands.
+  return (await decode(bytes, 'none', limits)) ?? decodeConverted(bytes, 'JPEG', limits)
+}
+
+async function decodeTiff(bytes: Uint8Array, limits: ImageLimits): Promise<Pixels> {
+  const { fault, isTiled, width, height } = examineTiff(bytes)
+  // libvips complains on standard error of sizes beyond its own.
+  if (width * height > limits.maxPixels) throw tooManyPixels(width, height, limits)
+  if (fault !== null) throw unreadable(fault)
+  // Of tiles that can't be decoded libvips makes black ones and warns, as it does of tags that it does not know.
+  const pixels = await decode(bytes, isTiled ? 'warning' : 'error', limits)
+  return pixels ?? decodeConverted(bytes, 'TIFF', limits)
+}
+
+async function decodeConverted(
+  bytes: Uint8Array,
+  kind: Parameters<typeof convertToTiff>[1],
+  limits: ImageLimits,
+): Promise<Pixels> {
+  const pixels = await decode(await convertToTiff(bytes, kind, limits), 'error', limits)
+  if (pixels === null) throw unreadable(`the ${kind} is damaged`)
+  return pixels
+}
+
+/** Null where libvips can't: its words are not to be trusted, being those of any picture in the process. */
+async function decode(bytes: Uint8Array, failOn: FailOnOptions, limits: ImageLimits): Promise<Pixels | null> {
+  const start = performance.now()
   try {
-    const picture = sharp(bytes, { limitInputPixels: limits.maxPixels, failOn: 'truncated', sequentialRead: true })
-    const { format, width, height } = await picture.metadata()
-    if (!formats.has(format)) {
-      throw new SightlineError('IMAGE_UNREADABLE', `pictures of the format '${format}' are not accepted`)
-    }
-    if (width * height > limits.maxPixels) {
-      throw new SightlineError(
-        'IMAGE_TOO_LARGE',
-        `the picture is ${width}x${height}; at most ${limits.maxPixels} pixels are allowed`,
-      )
-    }
+    const picture = sharp(bytes, { limitInputPixels: false, failOn, sequentialRead: true })
+    const { width, height, depth, channels, icc } = await picture.metadata()
+    if (width * height > limits.maxPixels) throw tooManyPixels(width, height, limits)
+    if (channels > 4) throw unreadable(`the picture has ${channels} channels; at most 4 are read`)
+    if (depth !== 'uchar' && icc !== undefined)
+      return await decode(await inEightBits(bytes, failOn, limits), failOn, limits)
     const { data, info } = await picture
       .autoOrient()
       .flatten({ background: '#ffffff' })
@@ -68,8 +116,23 @@ export async function decodeImage(bytes: Uint8Array, limits: ImageLimits): Promi
       .toBuffer({ resolveWithObject: true })
     return { data: toRgb(data, info.channels), width: info.width, height: info.height }
   } catch (error) {
-    throw error instanceof SightlineError ? error : imageError(error, limits)
+    if (error instanceof SightlineError) throw error
+    if (performance.now() - start >= limits.timeoutSeconds * 1000) throw tookTooLong(limits)
+    return null
   }
+}
+
+/** With its colour profile: sharp takes pictures of 16 bits to Display P3 instead of sRGB, and leaves them there. */
+async function inEightBits(bytes: Uint8Array, failOn: FailOnOptions, limits: ImageLimits): Promise<Uint8Array> {
+  const picture = sharp(bytes, { limitInputPixels: false, failOn, sequentialRead: true, ignoreIcc: true })
+  const { space } = await picture.metadata()
+  return picture
+    .autoOrient()
+    .toColourspace(space === 'grey16' ? 'b-w' : 'srgb')
+    .keepIccProfile()
+    .timeout({ seconds: limits.timeoutSeconds })
+    .tiff({ compression: 'none' })
+    .toBuffer()
 }
 
 /**
@@ -82,15 +145,4 @@ function toRgb(data: Buffer, channels: number): Uint8Array<ArrayBuffer> {
   const rgb = new Uint8Array(pixels * 3)
   for (let pixel = 0; pixel < pixels; pixel += 1) rgb.fill(data[pixel * channels]!, pixel * 3, pixel * 3 + 3)
   return rgb
-}
-
-function imageError(cause: unknown, limits: ImageLimits): SightlineError {
-  const text = describeError(cause)
-  if (/pixel limit/i.test(text)) {
-    return new SightlineError('IMAGE_TOO_LARGE', `the picture has more than ${limits.maxPixels} pixels`, { cause })
-  }
-  if (/timeout/i.test(text)) {
-    return new SightlineError('IMAGE_TIMEOUT', `decoding took longer than ${limits.timeoutSeconds} s`, { cause })
-  }
-  return new SightlineError('IMAGE_UNREADABLE', `not a picture that can be read: ${text.slice(0, 200)}`, { cause })
 }

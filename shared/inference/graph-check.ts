@@ -1,5 +1,5 @@
 /** Whether a graph is the one that its manifest describes: names, types and shapes, as far as the graph fixes them. */
-import type { DetectorOutput } from './detector-output.ts'
+import { cellStrides, type DetectorOutput, gridOf, type YoloOutput } from './detector-output.ts'
 import type { EmbedderManifest, InputContract } from './model-manifest.ts'
 
 export type NetworkOutput = DetectorOutput | EmbedderManifest['output']
@@ -37,7 +37,7 @@ function inputProblem(input: InputContract, { inputs }: Graph): string | null {
   if (inputs.length !== 1 || value?.name !== input.name) {
     return `the graph's input is ${inputs.map(({ name }) => name).join(', ')}, the manifest's ${input.name}`
   }
-  if (value.type !== 'float32') return `the graph's input is ${value.type}; only float32 is fed`
+  if (!isFloat(value)) return `the graph's input is ${value.type}; only float32 and float16 are fed`
   const axes = axesOf(input)
   if (!fits(value.shape.slice(1), axes) || value.shape.length !== 4) {
     return `the graph takes ${shapeText(value.shape)}, the manifest says ${shapeText(['N', ...axes])} (${input.layout})`
@@ -58,8 +58,9 @@ function outputsProblem(input: InputContract, output: NetworkOutput, { outputs }
     return `the graph's outputs are ${names.join(', ')}, the manifest names ${missing.map(({ name }) => name).join(', ')}`
   }
   for (const { name, shapes, isUnbatched = false } of expected) {
-    const { type, shape } = outputs.find((value) => value.name === name)!
-    if (type !== 'float32') return `the graph's output ${name} is ${type}; only float32 is read`
+    const value = outputs.find((one) => one.name === name)!
+    const { type, shape } = value
+    if (!isFloat(value)) return `the graph's output ${name} is ${type}; only float32 and float16 are read`
     // A graph need not say what its outputs are like; then the first run does.
     if (shape.length === 0) continue
     const batched = shapes.some((axes) => fits(shape.slice(1), axes))
@@ -75,12 +76,17 @@ function outputsProblem(input: InputContract, output: NetworkOutput, { outputs }
   return null
 }
 
-function expectedOutputs({ width, height }: InputContract, output: NetworkOutput): readonly Expected[] {
+function expectedOutputs(input: InputContract, output: NetworkOutput): readonly Expected[] {
   switch (output.kind) {
     case 'picodet':
-      return output.heads.map((name, level) => {
-        const stride = output.strides[level] ?? 1
-        return { name, shapes: [[1 + 4 * output.bins, Math.ceil(height / stride), Math.ceil(width / stride)]] }
+      return output.heads.flatMap((head, level): Expected[] => {
+        const { columns, rows } = gridOf(input, output.strides[level] ?? 1)
+        const [classes, sides] = [output.classes ?? 1, 4 * output.bins]
+        if (typeof head === 'string') return [{ name: head, shapes: [[classes + sides, rows, columns]] }]
+        return [
+          { name: head.scores, shapes: [[rows * columns, classes]] },
+          { name: head.distances, shapes: [[rows * columns, sides]] },
+        ]
       })
     case 'boxes':
       return output.scores === undefined
@@ -90,10 +96,23 @@ function expectedOutputs({ width, height }: InputContract, output: NetworkOutput
             { name: output.scores, shapes: [[null]], isUnbatched: true },
           ]
     case 'yolo':
-      return [{ name: output.name, shapes: [[4 + output.classes, null]] }]
+      return yoloOutputs(input, output)
     case 'embedding':
       return [{ name: output.name, shapes: [[output.dimension], [output.dimension, 1, 1]] }]
   }
+}
+
+function yoloOutputs(input: InputContract, output: YoloOutput): readonly Expected[] {
+  const { name, scores, classes, axes, objectness = false } = output
+  const grids = cellStrides(output)?.map((stride) => gridOf(input, stride))
+  const anchors = grids?.reduce((sum, { columns, rows }) => sum + columns * rows, 0) ?? null
+  const shapeOf = (values: number): Axes => (axes === 'anchors values' ? [anchors, values] : [values, anchors])
+  const beside = (objectness ? 1 : 0) + classes
+  if (scores === undefined) return [{ name, shapes: [shapeOf(4 + beside)] }]
+  return [
+    { name, shapes: [shapeOf(4)] },
+    { name: scores, shapes: [shapeOf(beside)] },
+  ]
 }
 
 /** The names of the outputs that are read. */
@@ -103,6 +122,8 @@ export const outputNames = (input: InputContract, output: NetworkOutput): readon
 /** Axes of one picture in the network's layout. */
 export const axesOf = ({ layout, width, height }: InputContract): readonly [number, number, number] =>
   layout === 'NCHW' ? [3, height, width] : [height, width, 3]
+
+const isFloat = ({ type }: GraphValue): boolean => type === 'float32' || type === 'float16'
 
 const isFixed = (size: number | string | undefined): size is number => typeof size === 'number' && size >= 0
 

@@ -1,63 +1,89 @@
-/** A model folder's manifest.json: the input contract, the output kind, the checksum and where the weights came from. */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+/** A model folder's manifest.json: the input contract, the output kind, the checksums and where the weights came from. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
-import { describeError, SightlineError } from '../errors/errors.ts'
+import { SightlineError } from '../errors/errors.ts'
 import { detectorOutputSchema } from './detector-output.ts'
+import { digestOf, fileSchema, sha256Schema } from './model-files.ts'
 
 const triple = z.tuple([z.number(), z.number(), z.number()])
 
-/** How pixels become the model's input tensor: resized without keeping the aspect ratio, then `(x · scale - mean) / std`. */
-export const inputContractSchema = z.object({
-  name: z.string(),
-  width: z.int().positive(),
-  height: z.int().positive(),
-  layout: z.enum(['NCHW', 'NHWC']),
-  colorOrder: z.enum(['RGB', 'BGR']),
-  interpolation: z.enum(['linear', 'cubic']),
-  scale: z.number(),
-  mean: triple,
-  std: triple,
-  /** 1 where the graph takes one picture a run; any number where not given. */
-  maxBatch: z.literal(1).optional(),
-})
+export const inputContractSchema = z
+  .object({
+    name: z.string(),
+    width: z.int().positive(),
+    height: z.int().positive(),
+    layout: z.enum(['NCHW', 'NHWC']),
+    colorOrder: z.enum(['RGB', 'BGR']).describe('Also that of mean and std'),
+    interpolation: z.enum(['linear', 'cubic']),
+    scale: z.number(),
+    mean: triple,
+    std: triple,
+    maxBatch: z.literal(1).optional().describe('1 where the graph takes one picture a run; any number where not given'),
+  })
+  .meta({
+    id: 'InputContract',
+    description:
+      "How pixels become the model's input tensor: resized without keeping the aspect ratio, then (x scale - mean) / std; float32 or float16 as the graph says",
+  })
 
-/** Names the model's folder too. */
-export const modelNameSchema = z.string().regex(/^[a-z0-9][a-z0-9._-]*$/)
+export const detectorInputSchema = inputContractSchema
+  .extend({
+    letterbox: z
+      .object({ pad: z.int().min(0).max(255), at: z.enum(['centre', 'top-left']) })
+      .optional()
+      .describe(
+        'The aspect ratio is kept, and the rest of the input filled with a grey of this value: around the picture (YOLOv5 and later by Ultralytics, v7: 114), or right of and below it (YOLOX: 114)',
+      ),
+  })
+  .meta({ id: 'DetectorInput' })
+
+/** Names the model's folder too. In other languages `$` also stands before a line's end, which `(?!\n)` refuses. */
+export const modelNameSchema = z.string().regex(/^[a-z0-9][a-z0-9._-]*$(?!\n)/)
 
 const common = {
   schema: z.literal(1),
   name: modelNameSchema,
-  file: z.string(),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  bytes: z.int().positive(),
-  input: inputContractSchema,
+  file: fileSchema.shape.file.describe('The ONNX file beside the manifest'),
+  sha256: sha256Schema.describe(
+    'Identifies the weights: of the ONNX file and, behind it in their order, of the files of data, as if they were one',
+  ),
+  bytes: z.int().positive().describe('Of all of these files together'),
+  data: z
+    .array(fileSchema)
+    .min(1)
+    .optional()
+    .describe('Files beside the ONNX file that hold weights of it (external data); their names are in it'),
   licence: z.string(),
-  provenance: z.looseObject({}),
-  metrics: z.record(z.string(), z.looseObject({ value: z.number() })).optional(),
+  provenance: z.looseObject({}).describe('Where the weights came from, for people'),
+  metrics: z
+    .record(z.string(), z.looseObject({ value: z.number() }))
+    .optional()
+    .describe('What was measured, by name'),
 }
 
 export const detectorDefaultsSchema = z.object({
   scoreThreshold: z.number().min(0).max(1),
   maxBoxes: z.int().positive(),
   nmsIou: z.number().min(0).max(1),
-  /** Best candidates that are looked at: of a level of PicoDet, of the whole picture in other networks. */
-  topPerLevel: z.int().positive(),
+  topPerLevel: z
+    .int()
+    .positive()
+    .describe('Best candidates that are looked at: of a level of PicoDet, of the whole picture in other networks'),
 })
 
 export const detectorManifestSchema = z.object({
   ...common,
   task: z.literal('detector'),
+  input: detectorInputSchema,
   output: detectorOutputSchema,
   defaults: detectorDefaultsSchema,
-  /** Few numbers about the network's answer; a PicoDet's are the mean score of each level. */
-  canary: z.union([
-    z.object({ meanSigmoid: z.array(z.number()).min(1), tolerance: z.number().positive() }),
-    z.object({ statistics: z.array(z.number()).min(1), tolerance: z.number().positive() }),
-  ]),
+  canary: z
+    .union([
+      z.object({ meanSigmoid: z.array(z.number()).min(1), tolerance: z.number().positive() }),
+      z.object({ statistics: z.array(z.number()).min(1), tolerance: z.number().positive() }),
+    ])
+    .describe("Few numbers about the answer to the canary pattern; a PicoDet's are the mean score of each level"),
 })
 
 export const embeddingOutputSchema = z.object({
@@ -74,14 +100,22 @@ export const embedderDefaultsSchema = z.object({ scoreThreshold: z.number().min(
 export const embedderManifestSchema = z.object({
   ...common,
   task: z.literal('embedder'),
+  input: inputContractSchema,
   output: embeddingOutputSchema,
   defaults: embedderDefaultsSchema,
   canary: z.object({ embedding: z.array(z.number()), minCosine: z.number().max(1) }),
 })
 
-export const modelManifestSchema = z.discriminatedUnion('task', [detectorManifestSchema, embedderManifestSchema])
+export const modelManifestSchema = z
+  .discriminatedUnion('task', [detectorManifestSchema, embedderManifestSchema])
+  .describe("A model folder's manifest.json")
+
+/** The published JSON Schema (draft 2020-12) of what is accepted: the Python that writes manifests is held to it. */
+export const modelManifestJsonSchema = (): unknown => z.toJSONSchema(modelManifestSchema, { io: 'input' })
 
 export type InputContract = z.infer<typeof inputContractSchema>
+export type DetectorInput = z.infer<typeof detectorInputSchema>
+export type DetectorDefaults = z.infer<typeof detectorDefaultsSchema>
 export type DetectorManifest = z.infer<typeof detectorManifestSchema>
 export type EmbedderManifest = z.infer<typeof embedderManifestSchema>
 export type ModelManifest = z.infer<typeof modelManifestSchema>
@@ -112,24 +146,18 @@ export async function readModel(folder: string): Promise<Model> {
   if (!parsed.success) {
     throw new SightlineError('MODEL_CONTRACT', `${manifestPath} does not fit: ${z.prettifyError(parsed.error)}`)
   }
-  const path = join(folder, parsed.data.file)
-  const actual = await sha256OfFile(path)
-  if (actual !== parsed.data.sha256) {
-    throw new SightlineError(
-      'MODEL_CORRUPT',
-      `${path} is not the file its manifest describes (sha256 ${actual}, expected ${parsed.data.sha256}); restore it from where the model came from`,
-    )
-  }
-  return { manifest: parsed.data, path }
+  await checkFiles(folder, parsed.data)
+  return { manifest: parsed.data, path: join(folder, parsed.data.file) }
 }
 
-/** The sha256 of a file, hex; throws MODEL_MISSING when it can't be read. */
-export async function sha256OfFile(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  try {
-    await pipeline(createReadStream(path), hash)
-  } catch (cause) {
-    throw new SightlineError('MODEL_MISSING', `reading model weights ${path}: ${describeError(cause)}`, { cause })
-  }
-  return hash.digest('hex')
+async function checkFiles(folder: string, { file, sha256, data = [] }: ModelManifest): Promise<void> {
+  const refused = (name: string, actual: string, expected: string): SightlineError =>
+    new SightlineError(
+      'MODEL_CORRUPT',
+      `${join(folder, name)} is not the file its manifest describes (sha256 ${actual}, expected ${expected}); restore it from where the model came from`,
+    )
+  const found = await digestOf(folder, [file, ...data.map((one) => one.file)])
+  const other = data.find((one) => found.files.get(one.file)?.sha256 !== one.sha256)
+  if (other !== undefined) throw refused(other.file, found.files.get(other.file)!.sha256, other.sha256)
+  if (found.sha256 !== sha256) throw refused(file, found.sha256, sha256)
 }

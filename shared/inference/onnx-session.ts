@@ -1,6 +1,6 @@
 /** A pool of worker threads, each with its own session of one network; what waits is batched across all callers. */
 import { Worker } from 'node:worker_threads'
-import { describeError, SightlineError } from '../errors/errors.ts'
+import { SightlineError } from '../errors/errors.ts'
 import { fromPortable } from '../errors/portable-error.ts'
 import type { Execution } from './execution-providers.ts'
 import type { NetworkOutput } from './graph-check.ts'
@@ -160,7 +160,7 @@ class OnnxSession<In, Out> implements Session<In, Out> {
     } catch (cause) {
       // What can't be cloned or transferred is a mistake of the caller, not of the worker.
       slot.batch = null
-      const error = new SightlineError('INFERENCE_FAILED', `handing over inputs: ${describeError(cause)}`, { cause })
+      const error = new SightlineError('INFERENCE_FAILED', 'handing over inputs', { cause })
       for (const pending of batch) pending.reject(error)
     }
   }
@@ -199,7 +199,7 @@ class OnnxSession<In, Out> implements Session<In, Out> {
     slot.batch = null
     slot.isDead = true
     this.#deaths += 1
-    const error = new SightlineError('INFERENCE_FAILED', `an inference worker died: ${describeError(cause)}`, {
+    const error = new SightlineError('INFERENCE_FAILED', 'an inference worker died', {
       cause,
       retryable: true,
     })
@@ -222,7 +222,7 @@ class OnnxSession<In, Out> implements Session<In, Out> {
 
   /** The pool can't be relied on any more: everything waiting is told, and `closed` rejects. */
   #fail(cause: unknown): void {
-    this.#failure = new SightlineError('INFERENCE_FAILED', describeError(cause), { cause, retryable: true })
+    this.#failure = new SightlineError('INFERENCE_FAILED', "inference can't go on", { cause, retryable: true })
     for (const pending of this.#queue.splice(0)) pending.reject(this.#failure)
     this.#end.reject(this.#failure)
     this.#next()
@@ -251,9 +251,7 @@ function startWorker(setup: WorkerSetup): Promise<Started> {
       else reject(message.kind === 'failed' ? fromPortable(message.error) : unanswered())
     })
     worker.once('error', (cause) => {
-      reject(
-        new SightlineError('INFERENCE_FAILED', `an inference worker did not start: ${describeError(cause)}`, { cause }),
-      )
+      reject(new SightlineError('INFERENCE_FAILED', 'an inference worker did not start', { cause }))
     })
   })
 }

@@ -1,7 +1,7 @@
 /** A worker thread's entry: one network session, made once, with the task around it. The only file that knows onnxruntime. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from 'onnxruntime-node'
-import { describeError, SightlineError } from '../errors/errors.ts'
+import { SightlineError } from '../errors/errors.ts'
 import { toPortable } from '../errors/portable-error.ts'
 import { openOnProviders } from './execution-providers.ts'
 import { type GraphValue, graphProblem, outputNames } from './graph-check.ts'
@@ -51,7 +51,7 @@ async function openSession(options: WorkerSetup, providers: readonly string[]): 
     // Workers share the cores: a thread that spins while it waits takes time from another's run.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   }).catch((cause: unknown) => {
-    throw new SightlineError('MODEL_CORRUPT', `${options.modelPath} can't be opened: ${describeError(cause)}`, {
+    throw new SightlineError('MODEL_CORRUPT', `${options.modelPath} can't be opened`, {
       cause,
     })
   })
@@ -70,16 +70,30 @@ function checkContract(session: InferenceSession, { modelPath, input, output }: 
   if (problem !== null) throw new SightlineError('MODEL_CONTRACT', `${modelPath} does not fit its manifest: ${problem}`)
 }
 
+/** Tasks know float32 alone; a graph of float16 is fed and read through it. */
 function runner(session: InferenceSession, names: readonly string[]): RunNetwork {
+  const isHalf = session.inputMetadata.some((value) => value.isTensor && value.type === 'float16')
   return async (feeds) => {
     const inputs: Record<string, OrtTensor> = {}
-    for (const [name, { data, dims }] of Object.entries(feeds)) inputs[name] = new OrtTensor('float32', data, [...dims])
+    for (const [name, { data, dims }] of Object.entries(feeds)) {
+      inputs[name] = isHalf ? halfTensor(data, dims) : new OrtTensor('float32', data, [...dims])
+    }
     const outputs: Record<string, Tensor> = {}
-    for (const [name, { data, dims }] of Object.entries(await session.run(inputs, [...names]))) {
+    for (const [name, { type, data, dims }] of Object.entries(await session.run(inputs, [...names]))) {
       if (data instanceof Float32Array) outputs[name] = { data, dims }
+      else if (type === 'float16' && ArrayBuffer.isView(data)) {
+        const half = new Float16Array(data.buffer, data.byteOffset, data.byteLength / 2)
+        outputs[name] = { data: new Float32Array(half), dims }
+      }
     }
     return outputs
   }
+}
+
+/** The native side of onnxruntime-node 1.30 takes a Float16Array for an empty one (onnxruntime#32323): it is given the bits. */
+function halfTensor(data: Float32Array, dims: readonly number[]): OrtTensor {
+  const bits = new Uint16Array(new Float16Array(data).buffer)
+  return Object.defineProperty(new OrtTensor('float16', bits, [...dims]), 'cpuData', { value: bits })
 }
 
 interface Answers {

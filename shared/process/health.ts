@@ -1,5 +1,5 @@
 /** What /livez and /readyz answer: whether the process works, and what it depends on. */
-import { setTimeout as sleep } from 'node:timers/promises'
+import pTimeout from 'p-timeout'
 import { describeError } from '../errors/errors.ts'
 
 export interface Check {
@@ -56,15 +56,6 @@ export class Health {
 }
 
 async function problemOf(check: () => Promise<void>): Promise<string | null> {
-  const end = new AbortController()
-  try {
-    return await Promise.race([
-      check().then(() => null),
-      sleep(checkWithinMs, `no answer within ${checkWithinMs / 1000} s`, { signal: end.signal, ref: false }),
-    ])
-  } catch (error) {
-    return describeError(error)
-  } finally {
-    end.abort()
-  }
+  const message = `no answer within ${checkWithinMs / 1000} s`
+  return pTimeout(check(), { milliseconds: checkWithinMs, message }).then(() => null, describeError)
 }

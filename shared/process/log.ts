@@ -1,5 +1,6 @@
 /** The log of a service: JSON lines with what a frame can be found by. Secrets are never given to it. */
 import { pino } from 'pino'
+import { describeError, SightlineError } from '../errors/errors.ts'
 import type { Logger } from '../errors/logger.ts'
 import type { BatchReport } from '../stage/run-stage.ts'
 
@@ -7,7 +8,7 @@ export const logLevels = ['debug', 'info', 'warn', 'error'] as const
 
 export type LogLevel = (typeof logLevels)[number]
 
-/** Writes one JSON line a message to `write`; `err` fields are written with their causes. */
+/** Writes one JSON line a message to `write`; an error is its field `err`, which tells its causes once. */
 export function openLog(service: string, level: LogLevel, write: (line: string) => void): Logger {
   return pino(
     {
@@ -15,17 +16,40 @@ export function openLog(service: string, level: LogLevel, write: (line: string) 
       base: { service },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: (error: unknown) => errorFields(error, level === 'debug') },
     },
     { write },
   )
 }
 
-/** A frame that failed is worth a line always, one that ended well only to who asks for it. */
-export function logReport(log: Logger, { stage, ends }: BatchReport): void {
-  for (const { frameId, position, traceparent, kind, reason, error } of ends) {
+/** Where an error was made is worth its lines only where nobody foresaw it. */
+function errorFields(error: unknown, isDebug: boolean): Readonly<Record<string, unknown>> {
+  const isOurs = error instanceof SightlineError
+  const stack = error instanceof Error && (isDebug || !isOurs) ? framesOf(error) : undefined
+  return { ...(isOurs && { code: error.code }), message: describeError(error), ...(stack && { stack }) }
+}
+
+/** The lines of a stack without the error's text. */
+function framesOf({ stack = '' }: Error): string {
+  return stack
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .join('\n')
+}
+
+/** What failed is worth a line always, what ended well only to who asks for it. */
+export function logReport(log: Logger, { stage, subject, ends }: BatchReport): void {
+  for (const { id, position, traceparent, kind, reason, error } of ends) {
     const traceId = traceparent?.split('-')[1]
-    const fields = { stage, frameId, position, ...(traceId === undefined ? {} : { traceId }), kind, reason }
+    const fields = {
+      stage,
+      [`${subject}Id`]: id,
+      position,
+      ...(traceId === undefined ? {} : { traceId }),
+      kind,
+      reason,
+    }
     if (kind === 'failed') log.warn({ ...fields, error }, 'dead letter')
-    else log.debug(fields, 'frame')
+    else log.debug(fields, subject)
   }
 }

@@ -1,9 +1,11 @@
 /** The numbers of a service for Prometheus: what came in, how it ended, how long it took, how far behind it is. */
+import pTimeout from 'p-timeout'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Subscription } from '../bus/bus.ts'
 import type { Execution } from '../inference/execution-providers.ts'
 import type { BatchReport } from '../stage/run-stage.ts'
 import type { Health } from './health.ts'
+import type { RunningStage } from './running-stage.ts'
 
 const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const ageBuckets = [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600]
@@ -60,8 +62,8 @@ export class Metrics {
     this.#in.inc({ stage }, ends.length)
     this.#batchSize.observe({ stage }, ends.length)
     this.#seconds.observe({ stage }, seconds)
-    for (const { kind, reason, ageSeconds } of ends) {
-      if (kind === 'done' || kind === 'skipped') this.#out.inc({ stage })
+    for (const { kind, reason, outputs, ageSeconds } of ends) {
+      if (outputs > 0) this.#out.inc({ stage }, outputs)
       if (kind === 'skipped') this.#skipped.inc({ stage, reason: reason ?? '' })
       if (kind === 'failed') this.#dead.inc({ stage, code: reason ?? '' })
       if (kind === 'dropped') this.#dropped.inc({ stage, reason: reason ?? '' })
@@ -73,8 +75,18 @@ export class Metrics {
     this.#networkBatch.observe({ stage }, size)
   }
 
+  /** What a running stage tells at each scrape. */
+  watch(
+    { name, subscription, network }: Pick<RunningStage, 'name' | 'subscription' | 'network'>,
+    now: () => number,
+  ): void {
+    this.#watchSubscription(name, subscription, now)
+    this.#watchLost(name, subscription)
+    if (network !== null) this.#watchExecution(name, network)
+  }
+
   /** Where a stage's network runs. */
-  watchExecution(stage: string, session: { readonly execution: Execution }): void {
+  #watchExecution(stage: string, session: { readonly execution: Execution }): void {
     new Gauge({
       name: 'sightline_execution_provider',
       help: '1 for each execution provider that the network runs on',
@@ -87,8 +99,8 @@ export class Metrics {
     })
   }
 
-  /** How far a stage is behind; asked at each scrape. */
-  watch(stage: string, subscription: Subscription, now: () => number): void {
+  /** How far a stage is behind. */
+  #watchSubscription(stage: string, subscription: Subscription, now: () => number): void {
     new Gauge({
       name: 'sightline_oldest_unprocessed_seconds',
       help: 'Age of the oldest message that waits here; 0 where none waits',
@@ -105,12 +117,26 @@ export class Metrics {
       labelNames: ['stage'],
       registers: [this.#registry],
       async collect() {
-        const { promise, resolve } = Promise.withResolvers<number>()
-        const timer = setTimeout(() => resolve(Number.NaN), lagWithinMs)
+        const fallback = () => Number.NaN
         // Why the broker does not answer is told by its check and by the bus's log.
-        subscription.lag().then(resolve, () => resolve(Number.NaN))
-        this.set({ stage }, await promise)
-        clearTimeout(timer)
+        const lag = pTimeout(subscription.lag(), { milliseconds: lagWithinMs, fallback }).catch(fallback)
+        this.set({ stage }, await lag)
+      },
+    })
+  }
+
+  /** Messages that the log let go of before they were read. */
+  #watchLost(stage: string, subscription: Pick<Subscription, 'lost'>): void {
+    let told = 0
+    new Counter({
+      name: 'sightline_messages_lost_total',
+      help: 'Deleted by the retention of the topic before they were read',
+      labelNames: ['stage'],
+      registers: [this.#registry],
+      collect() {
+        const lost = subscription.lost()
+        this.inc({ stage }, Math.max(lost - told, 0))
+        told = lost
       },
     })
   }

@@ -4,6 +4,7 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node'
 import { positionText } from '../bus/position.ts'
+import { describeError } from '../errors/errors.ts'
 import type { Logger } from '../errors/logger.ts'
 import type { Span, Tracer } from '../stage/run-stage.ts'
 
@@ -26,7 +27,7 @@ export function openTracer(service: string, log: Pick<Logger, 'warn'>): OpenTrac
   provider.register()
   const tracer = trace.getTracer('sightline')
   return {
-    start(stage, delivery, frameId): Span {
+    start(stage, delivery, { subject, id }): Span {
       const parent = propagation.extract(ROOT_CONTEXT, delivery.headers)
       const span = tracer.startSpan(
         `${stage} process`,
@@ -36,7 +37,7 @@ export function openTracer(service: string, log: Pick<Logger, 'warn'>): OpenTrac
             'messaging.system': 'kafka',
             'messaging.destination.name': delivery.topic,
             'sightline.camera': delivery.key,
-            'sightline.frame.id': frameId,
+            [`sightline.${subject}.id`]: id,
             'sightline.position': positionText(delivery),
           },
         },
@@ -53,7 +54,7 @@ export function openTracer(service: string, log: Pick<Logger, 'warn'>): OpenTrac
         abandon(error) {
           span.setStatus({
             code: SpanStatusCode.ERROR,
-            message: error instanceof Error ? error.message : String(error),
+            message: describeError(error),
           })
           span.end()
         },

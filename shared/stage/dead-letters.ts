@@ -3,8 +3,8 @@ import type { Delivery, Headers, MessageLimit, Publication } from '../bus/bus.ts
 import { messageBytes } from '../bus/message-size.ts'
 import { positionText } from '../bus/position.ts'
 import { letterHeaders } from '../contracts/dead-letter.ts'
-import { deadLetterTopic } from '../contracts/topics.ts'
-import type { SightlineError } from '../errors/errors.ts'
+import { deadLetterTopic } from '../contracts/dead-letter-topics.ts'
+import { describeError, type SightlineError } from '../errors/errors.ts'
 
 /** In UTF-16 units. */
 const maxReasonLength = 500
@@ -21,7 +21,7 @@ export interface Failure {
 /**
  * The letter of a message, for `<topic>.dlq`; `headers` are added to the message's own. Where that is larger than the
  * topic takes, because the message's own topic was given a higher limit or its names are very long, the message is left
- * out: a stage that could not get rid of it would stop at it for ever.
+ * out: a stage that could not get rid of it would stop at it for ever. So is one that could not be read off the log.
  */
 export function deadLetter(
   delivery: Delivery,
@@ -33,13 +33,14 @@ export function deadLetter(
   const why = {
     stage,
     code: error.code,
-    reason: error.message.slice(0, maxReasonLength),
+    reason: describeError(error).slice(0, maxReasonLength),
     position: positionText(delivery),
     time: new Date(time).toISOString(),
   }
   const { key, value } = delivery
   const whole = { topic, key, value, headers: { ...delivery.headers, ...headers, ...letterHeaders(why) } }
-  if (messageBytes(whole) <= limitOf(topic)) return whole
+  const isLost = delivery.unreadable !== undefined && value === null
+  if (!isLost && messageBytes(whole) <= limitOf(topic)) return whole
   const names = Object.entries(headers).map(([name, text]) => [name, text.slice(0, maxNameLength)])
   return {
     topic,

@@ -4,12 +4,12 @@ import type { SightlineError } from '../errors/errors.ts'
 /**
  * The end of one item in a stage.
  *
- * - `done`: what to hand on.
+ * - `done`: what to hand on, as many messages as there are; none is an end as good as any.
  * - `failed`: this item is bad; it becomes a dead letter at once and costs nothing else.
  * - `dropped`: deliberately not handed on (a frame published twice); counted by its reason.
  */
 export type Outcome<Out> =
-  | { readonly kind: 'done'; readonly out: Out }
+  | { readonly kind: 'done'; readonly out: readonly Out[] }
   | { readonly kind: 'failed'; readonly error: SightlineError }
   | { readonly kind: 'dropped'; readonly reason: string }
 
@@ -22,6 +22,7 @@ export interface Stage<In, Out> {
   process(batch: readonly In[], signal: AbortSignal): Promise<readonly Outcome<Out>[]>
 }
 
-export const done = <Out>(out: Out): Outcome<Out> => ({ kind: 'done', out })
+export const done = <Out>(out: Out): Outcome<Out> => ({ kind: 'done', out: [out] })
+export const doneAll = <Out>(out: readonly Out[]): Outcome<Out> => ({ kind: 'done', out })
 export const failed = (error: SightlineError): Outcome<never> => ({ kind: 'failed', error })
 export const dropped = (reason: string): Outcome<never> => ({ kind: 'dropped', reason })

@@ -92,7 +92,6 @@ export class RedisState implements State {
     } catch (cause) {
       const reason = this.#problem ?? this.#reason(cause) ?? 'the connection was lost'
       throw new SightlineError('STATE_UNAVAILABLE', `Redis at ${this.#place} can't be used: ${reason}`, {
-        cause,
         retryable: true,
       })
     }

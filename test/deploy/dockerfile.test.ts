@@ -23,6 +23,18 @@ test('all that is copied is there, and reaches the build', () => {
   }
 })
 
+test('what convert.py imports of the project is copied beside it', () => {
+  const scripts = globSync('python/convert/**/*.py', { cwd: root }).map(read)
+  const imported = scripts.flatMap((text) =>
+    [...text.matchAll(/^\s*(?:from|import) (sightline_\w+)/gm)].map(([, name]) => name!),
+  )
+  expect(imported).toContain('sightline_base')
+  for (const name of new Set(imported)) {
+    const [folder] = globSync(`python/*/${name}`, { cwd: root }).map((path) => dirname(path))
+    expect(copied, name).toContain(folder)
+  }
+})
+
 test('nothing of the machine that builds reaches the image', () => {
   for (const path of ['node_modules', 'cli/node_modules/zod/package.json', '.git', '.cache', '.env', 'out', 'test']) {
     expect(isIgnored(path), path).toBe(true)

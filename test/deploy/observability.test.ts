@@ -30,12 +30,20 @@ async function exported(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const health = new Health()
   health.add({ name: 'kafka', isRequired: true, check: () => Promise.resolve() })
   const metrics = new Metrics(health)
-  const end = { frameId: 'f', position: 'p', traceparent: undefined, error: null, reason: 'because', ageSeconds: 1 }
+  const known = { id: 'f', position: 'p', traceparent: undefined, outputs: 1 }
+  const end = { ...known, error: null, reason: 'because', ageSeconds: 1 }
   const kinds = ['done', 'skipped', 'failed', 'dropped'] as const
-  metrics.observe({ stage: 'matcher', seconds: 1, ends: kinds.map((kind) => ({ ...end, kind })) })
+  metrics.observe({ stage: 'matcher', subject: 'frame', seconds: 1, ends: kinds.map((kind) => ({ ...end, kind })) })
   metrics.observeNetworkBatch('embedder', 4)
-  const subscription = { oldest: () => 0, lag: () => Promise.resolve(0), closed: new Promise<void>(() => undefined) }
-  metrics.watch('matcher', { ...subscription, [Symbol.asyncDispose]: () => Promise.resolve() }, Date.now)
+  const subscription = {
+    oldest: () => 0,
+    lost: () => 0,
+    troubles: () => [],
+    lag: async () => 0,
+    closed: new Promise<void>(() => undefined),
+    [Symbol.asyncDispose]: async () => undefined,
+  }
+  metrics.watch({ name: 'matcher', subscription, network: null }, Date.now)
   const found = new Map<string, Set<string>>([['up', new Set()]])
   for (const [, name = '', labels = ''] of (await metrics.text()).matchAll(/^([a-z0-9_]+)(?:\{(.*)\})? /gm)) {
     const known = found.get(name) ?? new Set()

@@ -16,7 +16,7 @@ export interface Finished {
 }
 
 export const startCli = (...args: readonly string[]): ChildProcessWithoutNullStreams =>
-  spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', main, ...args])
+  spawn(process.execPath, [main, ...args])
 
 export async function finish(child: ChildProcessWithoutNullStreams): Promise<Finished> {
   let out = ''

@@ -18,6 +18,8 @@ const readyWithinMs = 60_000
 export interface KafkaBrokerOptions {
   /** Where a proxy will listen for clients of `proxied.target`; they are told to come back to the proxy. */
   readonly proxyPort?: number
+  /** Settings of the broker that differ from the tests' own. */
+  readonly properties?: Readonly<Record<string, string | number>>
 }
 
 export interface KafkaBroker extends AsyncDisposable {
@@ -38,7 +40,7 @@ export interface KafkaBroker extends AsyncDisposable {
 /** The password of user `sightline` on `secureAddress`. */
 export const testPassword = 'test-password-0815'
 
-export async function startKafkaBroker({ proxyPort }: KafkaBrokerOptions = {}): Promise<KafkaBroker> {
+export async function startKafkaBroker({ proxyPort, properties }: KafkaBrokerOptions = {}): Promise<KafkaBroker> {
   const jars = await kafkaJars()
   const certificate = await testCertificate()
   const folder = await mkdtemp(join(tmpdir(), 'sightline-kafka-'))
@@ -49,7 +51,7 @@ export async function startKafkaBroker({ proxyPort }: KafkaBrokerOptions = {}): 
     { name: 'SECURE', port: securePort, advertised: securePort, protocol: 'SASL_SSL' },
     ...(proxyPort === undefined ? [] : [{ name: 'PROXIED', port: proxyTarget, advertised: proxyPort }]),
   ]
-  await writeFile(config, serverProperties(folder, listeners, controllerPort, certificate))
+  await writeFile(config, serverProperties(folder, listeners, controllerPort, certificate, properties))
   const scram = [256, 512].flatMap((bits) => [
     '--add-scram',
     `SCRAM-SHA-${bits}=[name=sightline,password=${testPassword}]`,
@@ -95,6 +97,7 @@ function serverProperties(
   clients: readonly Listener[],
   controllerPort: number,
   tls: TestCertificate,
+  own: KafkaBrokerOptions['properties'] = {},
 ): string {
   const at = (name: string, port: number) => `${name}://127.0.0.1:${port}`
   const protocols = clients.map(({ name, protocol }) => `${name}:${protocol ?? 'PLAINTEXT'}`)
@@ -132,6 +135,7 @@ function serverProperties(
     'broker.session.timeout.ms': 2000,
     'broker.heartbeat.interval.ms': 500,
     'log.cleaner.dedupe.buffer.size': 8 * 1024 * 1024,
+    ...own,
   }
   return Object.entries(properties)
     .map(([name, value]) => `${name}=${value}\n`)

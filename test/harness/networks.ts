@@ -14,14 +14,22 @@ const constant = (name: string, dims: readonly number[], values: readonly number
   data: Float32Array.from(values),
 })
 
-const imageOf = (size: number, batch: Axis = 'N', layout: 'NCHW' | 'NHWC' = 'NCHW'): OnnxValue => ({
+const imageOf = (height: number, batch: Axis = 'N', layout: 'NCHW' | 'NHWC' = 'NCHW', width = height): OnnxValue => ({
   name: 'image',
-  shape: layout === 'NCHW' ? [batch, 3, size, size] : [batch, size, size, 3],
+  shape: layout === 'NCHW' ? [batch, 3, height, width] : [batch, height, width, 3],
 })
 
-/** Mean colours of a 4 x 4 grid, projected by a seeded matrix. */
-export function embedderFile({ size = 32, dimension = 768, batch = 'N' as Axis, seed = 1 } = {}): Buffer {
+/** Mean colours of a 4 x 4 grid, projected by a seeded matrix; in a second file (embedderMatrix) where a `location` is given. */
+export function embedderFile({
+  size = 32,
+  dimension = 768,
+  batch = 'N' as Axis,
+  seed = 1,
+  isHalf = false,
+  location = undefined as string | undefined,
+} = {}): Buffer {
   return onnxFile({
+    isHalf,
     input: imageOf(size, batch),
     outputs: [{ name: 'vector', shape: [batch, dimension] }],
     nodes: [
@@ -34,14 +42,30 @@ export function embedderFile({ size = 32, dimension = 768, batch = 'N' as Axis, 
       { op: 'Flatten', inputs: ['grid'], outputs: ['colours'] },
       { op: 'MatMul', inputs: ['colours', 'matrix'], outputs: ['vector'] },
     ],
-    constants: [constant('matrix', [48, dimension], weights(48 * dimension, seed))],
+    constants: [
+      {
+        ...constant('matrix', [48, dimension], weights(48 * dimension, seed)),
+        ...(location === undefined ? {} : { location }),
+      },
+    ],
   })
 }
+
+/** What the second file of embedderFile holds. */
+export const embedderMatrix = ({ dimension = 768, seed = 1 } = {}): Buffer =>
+  Buffer.from(weights(48 * dimension, seed).buffer)
 
 /** Outputs that are always the same: [1, …dims] of `values` for each picture, or without N where `isUnbatched`. */
 export function fixedAnswers(
   answers: readonly { readonly name: string; readonly dims: readonly number[]; readonly values: readonly number[] }[],
-  { size = 32, batch = 'N' as Axis, layout = 'NCHW' as 'NCHW' | 'NHWC', isUnbatched = false } = {},
+  {
+    size = 32,
+    width = undefined as number | undefined,
+    batch = 'N' as Axis,
+    layout = 'NCHW' as 'NCHW' | 'NHWC',
+    isUnbatched = false,
+    isHalf = false,
+  } = {},
 ): Buffer {
   const nodes: OnnxNode[] = []
   const constants: OnnxConstant[] = [constant('nothing', [], [0])]
@@ -68,7 +92,8 @@ export function fixedAnswers(
     constants.push(constant(`${name}_values`, isUnbatched ? dims : [1, ...dims], values))
   }
   return onnxFile({
-    input: imageOf(size, batch, layout),
+    isHalf,
+    input: imageOf(size, batch, layout, width ?? size),
     outputs: answers.map(({ name, dims }) => ({
       name,
       shape: isUnbatched ? ['K', ...dims.slice(1)] : [batch, ...dims],

@@ -14,6 +14,8 @@ export interface OnnxConstant {
   readonly name: string
   readonly dims: readonly number[]
   readonly data: Float32Array | readonly bigint[]
+  /** Path of a second file that holds the values, alone: the graph only names it. */
+  readonly location?: string
 }
 
 /** An axis that is not fixed has a name. */
@@ -27,22 +29,51 @@ export interface OnnxGraph {
   readonly outputs: readonly OnnxValue[]
   readonly nodes: readonly OnnxNode[]
   readonly constants: readonly OnnxConstant[]
+  /** Takes and gives float16, and computes in float32 in between. @default false */
+  readonly isHalf?: boolean
 }
 
-/** The file's bytes: opset 17, all tensors float32. */
-export function onnxFile({ input, outputs, nodes, constants }: OnnxGraph): Buffer {
+/** Numbers of onnx.proto3's element types. */
+const [float32, float16] = [1, 10]
+
+/** The file's bytes: opset 17, all tensors float32 but for the inputs and outputs of a half graph. */
+export function onnxFile(described: OnnxGraph): Buffer {
+  const { input, outputs, nodes, constants, isHalf = false } = withCasts(described)
+  const type = isHalf ? float16 : float32
   const graph = [
     ...nodes.map((node) => message(1, nodeOf(node))),
     text(2, 'test'),
     ...constants.map((constant) => message(5, tensorOf(constant))),
-    message(11, valueInfo(input)),
-    ...outputs.map((output) => message(12, valueInfo(output))),
+    message(11, valueInfo(input, type)),
+    ...outputs.map((output) => message(12, valueInfo(output, type))),
   ]
   return Buffer.concat([
     integer(1, 8), // IR version
     message(7, graph),
     message(8, [text(1, ''), integer(2, 17)]),
   ])
+}
+
+/** With casts at both ends where the graph is a half one. */
+function withCasts(graph: OnnxGraph): OnnxGraph {
+  if (graph.isHalf !== true) return graph
+  const { input, outputs, nodes } = graph
+  const ends = new Set([input.name, ...outputs.map(({ name }) => name)])
+  const inside = (name: string): string => (ends.has(name) ? `${name}_float32` : name)
+  const cast = (from: string, name: string, to: number): OnnxNode => ({
+    op: 'Cast',
+    inputs: [from],
+    outputs: [name],
+    attributes: { to },
+  })
+  return {
+    ...graph,
+    nodes: [
+      cast(input.name, inside(input.name), float32),
+      ...nodes.map((node) => ({ ...node, inputs: node.inputs.map(inside), outputs: node.outputs.map(inside) })),
+      ...outputs.map(({ name }) => cast(inside(name), name, float16)),
+    ],
+  }
 }
 
 const nodeOf = ({ op, inputs, outputs, attributes = {} }: OnnxNode): Buffer[] => [
@@ -57,20 +88,17 @@ function attributeOf(name: string, value: Attribute): Buffer[] {
   return [text(1, name), integer(3, value), integer(20, 2)]
 }
 
-function tensorOf({ name, dims, data }: OnnxConstant): Buffer[] {
+function tensorOf({ name, dims, data, location }: OnnxConstant): Buffer[] {
   const isFloat = data instanceof Float32Array
   const raw = isFloat ? data : BigInt64Array.from(data)
-  return [
-    ...dims.map((size) => integer(1, size)),
-    integer(2, isFloat ? 1 : 7),
-    text(8, name),
-    bytes(9, Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)),
-  ]
+  const about = [...dims.map((size) => integer(1, size)), integer(2, isFloat ? float32 : 7), text(8, name)]
+  if (location === undefined) return [...about, bytes(9, Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength))]
+  return [...about, message(13, [text(1, 'location'), text(2, location)]), integer(14, 1)]
 }
 
-const valueInfo = ({ name, shape }: OnnxValue): Buffer[] => {
+const valueInfo = ({ name, shape }: OnnxValue, type: number): Buffer[] => {
   const axes = shape.map((size) => message(1, [typeof size === 'number' ? integer(1, size) : text(2, size)]))
-  return [text(1, name), message(2, [message(1, [integer(1, 1), message(2, axes)])])]
+  return [text(1, name), message(2, [message(1, [integer(1, type), message(2, axes)])])]
 }
 
 const integer = (field: number, value: number): Buffer => Buffer.concat([varint(field << 3), varint(value)])

@@ -1,4 +1,4 @@
-/** What tests of convert.py need: a Python with its packages and, to convert, the published networks' programs. */
+/** What tests of python/ need: Pythons with its packages and, to convert, the published networks' programs. */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ export interface Paddle {
   readonly graphs: string
 }
 
-const requirements = (file: string): string => join(root, 'python', 'convert', file)
+const requirements = (file: string): string => join(root, 'python', file)
 
 /** SIGHTLINE_CONVERT_PYTHON, or an environment that is made once a machine; that is tried only where there is something to convert. */
 export async function findPaddle(env: NodeJS.ProcessEnv = process.env): Promise<Paddle | { readonly missing: string }> {
@@ -28,7 +28,7 @@ export async function findPaddle(env: NodeJS.ProcessEnv = process.env): Promise<
     }
   try {
     const named = env['SIGHTLINE_CONVERT_PYTHON']
-    const python = named ?? (await pythonEnvironment('paddle', requirements('requirements.txt'), 'paddle2onnx'))
+    const python = named ?? (await pythonEnvironment('paddle', requirements('convert/requirements.txt'), 'paddle2onnx'))
     await promisify(execFile)(python, [convertScript, 'check'])
     return { python, graphs }
   } catch (error) {
@@ -40,4 +40,8 @@ export async function findPaddle(env: NodeJS.ProcessEnv = process.env): Promise<
 
 /** The interpreter of an environment with the quantizer's packages; rejects where it can't be made. */
 export const int8Python = (): Promise<string> =>
-  pythonEnvironment('int8', requirements('requirements-int8.txt'), 'onnxruntime.quantization')
+  pythonEnvironment('int8', requirements('convert/requirements-int8.txt'), 'onnxruntime.quantization')
+
+/** The interpreter of an environment for the tests of python/base and python/convert; rejects where it can't be made. */
+export const pytestPython = (): Promise<string> =>
+  pythonEnvironment('pytest', requirements('requirements-test.txt'), 'pytest')

@@ -1,7 +1,7 @@
 /** Makes PNG files by hand: such that no decoder was asked whether it would like them. */
 import { crc32, deflateSync } from 'node:zlib'
 
-function chunk(type: string, data: Uint8Array): Buffer {
+export function pngChunk(type: string, data: Uint8Array): Buffer {
   const body = Buffer.concat([Buffer.from(type, 'latin1'), data])
   const frame = Buffer.alloc(8)
   frame.writeUInt32BE(data.length, 0)
@@ -18,8 +18,8 @@ export function pngOf(width: number, height: number): Uint8Array {
   const row = 1 + Math.ceil(width / 8)
   return Buffer.concat([
     Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
-    chunk('IHDR', header),
-    chunk('IDAT', deflateSync(Buffer.alloc(row * height))),
-    chunk('IEND', new Uint8Array()),
+    pngChunk('IHDR', header),
+    pngChunk('IDAT', deflateSync(Buffer.alloc(row * height))),
+    pngChunk('IEND', new Uint8Array()),
   ])
 }

@@ -21,7 +21,7 @@ export async function startService(
   env: Readonly<Record<string, string>>,
 ): Promise<ServiceProcess> {
   const main = fileURLToPath(new URL(`../../services/${name}/main.ts`, import.meta.url))
-  const child = await startChild(process.execPath, ['--disable-warning=TimeoutNegativeWarning', main], {
+  const child = await startChild(process.execPath, [main], {
     env: { ...process.env, SIGHTLINE_HTTP_HOST: '127.0.0.1', SIGHTLINE_HTTP_PORT: '0', ...env },
   })
   const listening = Promise.withResolvers<string>()

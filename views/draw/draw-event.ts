@@ -2,7 +2,7 @@
 import type { RecognitionEvent, RecognizedObject } from '@sightline/shared/contracts/recognition-event.ts'
 import { decodeImage, defaultImageLimits } from '@sightline/shared/imaging/decode.ts'
 import sharp from 'sharp'
-import { capHeight, letter, letterFitting } from './lettering.ts'
+import { capHeight, isReadable, letter, letterFitting, prepareLetters } from './lettering.ts'
 import { type PlateToPlace, placePlates, type Rect } from './place-plates.ts'
 
 interface Colours {
@@ -21,6 +21,9 @@ const maxEnlargement = 8
 /** A picture with more pixels is drawn smaller: this is for eyes, and every pixel takes several bytes here. */
 const maxPixels = 24_000_000
 
+const labelWeight = 600
+const scoreWeight = 500
+
 interface Style {
   /** Em of the names in px. */
   readonly size: number
@@ -35,6 +38,7 @@ interface Style {
  */
 export async function drawEvent(bytes: Uint8Array, event: RecognitionEvent): Promise<Uint8Array> {
   const picture = await decodeImage(bytes, defaultImageLimits)
+  await prepareLetters(textsOf(event), [labelWeight, scoreWeight])
   const scale = drawnScale(picture.width, picture.height)
   const width = Math.max(1, Math.round(picture.width * scale))
   const height = Math.max(1, Math.round(picture.height * scale))
@@ -58,16 +62,35 @@ function overlaySvg(event: RecognitionEvent, width: number, height: number, scal
   // The best are drawn last, on top; their names choose their places first.
   const objects = event.objects.filter(({ box }) => box.every(Number.isFinite))
   const boxes = objects.map(({ box }) => scaledBox(box, width, height, scaleX, scaleY))
-  const names = objects.map((object, index) => nameOf(object, style, Math.max(boxes[index]!.width, size * 16), width))
+  const names = objects.map((object, index) =>
+    nameOf(labelled(object), style, Math.max(boxes[index]!.width, size * 16), width),
+  )
   const plates: PlateToPlace[] = names.map((name, index) => ({ ...name, box: boxes[index]! }))
   const places = placePlates(plates, { x: 0, y: 0, width, height })
   const frames = objects.map((object, index) => frameSvg(boxes[index]!, coloursOf(object), style)).reverse()
   const labels = objects.map((object, index) => plateSvg(places[index]!, names[index]!, coloursOf(object), style))
   if (event.skipped !== null) {
-    const name = nameOf({ label: `skipped: ${event.skipped}`, score: null }, style, width, width)
+    const name = nameOf({ label: skippedText(event.skipped), score: null }, style, width, width)
     labels.push(plateSvg({ x: 0, y: 0, width: name.width, height: name.height }, name, note, style))
   }
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${frames.join('')}${labels.reverse().join('')}</svg>`
+}
+
+const unknownText = 'unknown'
+const skippedText = (reason: string): string => `skipped: ${reason}`
+
+const textsOf = ({ objects, skipped }: RecognitionEvent): readonly string[] => [
+  unknownText,
+  '0123456789.-',
+  ...objects.flatMap(({ label, item }) => [label ?? '', item ?? '']),
+  ...(skipped === null ? [] : [skippedText(skipped)]),
+]
+
+/** A label in a script of which no letter can be drawn is stood in for by its item's id. */
+function labelled({ label, item, score }: RecognizedObject): { readonly label: string; readonly score: number | null } {
+  if (label === null) return { label: unknownText, score }
+  const isBetter = item !== null && !isReadable(label, labelWeight) && isReadable(item, labelWeight)
+  return { label: isBetter ? item : label, score }
 }
 
 const coloursOf = ({ item }: RecognizedObject): Colours => (item === null ? unknown : recognized)
@@ -100,15 +123,15 @@ interface Name {
 
 /** The label, shortened to what the plate may take, and the score, which is never shortened. */
 function nameOf(
-  { label, score }: { readonly label: string | null; readonly score: number | null },
+  { label, score }: { readonly label: string; readonly score: number | null },
   { size, padding }: Style,
   roomy: number,
   pictureWidth: number,
 ): Name {
-  const scoreText = letter(score === null ? '' : score.toFixed(2), size, 500)
+  const scoreText = letter(score === null ? '' : score.toFixed(2), size, scoreWeight)
   const gap = score === null ? 0 : size * 0.45
   const room = Math.min(roomy, pictureWidth) - scoreText.width - gap - 2 * padding
-  const text = letterFitting(label ?? 'unknown', size, 600, Math.max(0, room))
+  const text = letterFitting(label, size, labelWeight, Math.max(0, room))
   return {
     path: text.path,
     scorePath: scoreText.path,

@@ -1,8 +1,8 @@
-/** Text as vector outlines of a bundled typeface: every machine draws the same letters, whichever fonts it has, and no text reaches a markup parser. */
-import { readFileSync } from 'node:fs'
-import opentype, { type Font, type Path } from 'opentype.js'
+/** Text as vector outlines of bundled typefaces: every machine draws the same letters, and no text reaches a markup parser. */
+import { type Family, familiesFor, fontFor, inter, openFont, type Weight } from './fonts.ts'
+import { type Glyph, outlineOf, type Sign, shape } from './shape.ts'
 
-export type Weight = 400 | 500 | 600 | 800 | 900
+export type { Weight }
 
 export interface Lettering {
   /** SVG path data with the baseline's start at 0,0; digits and path commands only. */
@@ -11,108 +11,117 @@ export interface Lettering {
   readonly width: number
 }
 
-/** Scripts the typeface comes in, one file each, read when a text first needs one. */
-const subsets = ['latin', 'latin-ext', 'greek', 'cyrillic', 'vietnamese'] as const
-
-const fonts = new Map<string, Font>()
-
-function font(subset: string, weight: Weight): Font {
-  const file = `@fontsource/inter/files/inter-${subset}-${weight}-normal.woff`
-  const known = fonts.get(file)
-  if (known !== undefined) return known
-  const bytes = readFileSync(new URL(import.meta.resolve(file)))
-  const parsed = opentype.parse(new Uint8Array(bytes).buffer)
-  fonts.set(file, parsed)
-  return parsed
-}
-
 /** Height of capitals over the size. */
 export const capHeight = 0.73
 
-/** Size of the letters is the em in px; `spacing` is added after each letter, in em. */
-export function letter(text: string, size: number, weight: Weight, spacing = 0): Lettering {
-  const parts: string[] = []
-  let x = 0
-  for (const sign of signsOf(text)) {
-    const found = glyphFont(sign, weight)
-    if (found === undefined) {
-      parts.push(emptyBox(x, size))
-      x += size * (0.7 + spacing)
-      continue
+const standInSigns = '[U+0123456789ABCDEF]…'
+
+/** Of a text, what is drawn: the rest would not fit any plate. */
+const maxLength = 400
+
+/** Opens the fonts that `letter` draws the texts with; what it was not called for is drawn as code points. */
+export async function prepareLetters(texts: Iterable<string>, weights: readonly Weight[]): Promise<void> {
+  for (const weight of weights) {
+    for (const sign of standInSigns) await openFont(sign, [inter], weight)
+    for (const text of texts) {
+      for (const sign of new Set(graphemesOf(text.slice(0, maxLength)))) {
+        for (const one of [sign, ...plainLetters(sign)]) await openFont(one, familiesFor(text), weight)
+      }
     }
-    const glyph = found.charToGlyph(sign)
-    parts.push(pathData(glyph.getPath(x, 0, size)))
-    x += ((glyph.advanceWidth ?? found.unitsPerEm) / found.unitsPerEm + spacing) * size
   }
-  return { path: parts.join(''), width: Math.max(0, x - spacing * size) }
 }
+
+/** Size of the letters is the em in px; `spacing` is added after each letter, in em. */
+export const letter = (text: string, size: number, weight: Weight, spacing = 0): Lettering =>
+  lettering(shape(signsOf(text.slice(0, maxLength), weight)), size, spacing)
 
 /** The longest beginning of the text that is at most `maxWidth` wide, with an ellipsis where something is cut off. */
 export function letterFitting(text: string, size: number, weight: Weight, maxWidth: number): Lettering {
-  const whole = letter(text.slice(0, 400), size, weight)
-  if (text.length <= 400 && whole.width <= maxWidth) return whole
-  const signs = signsOf(text.slice(0, 400))
+  const signs = signsOf(text.slice(0, maxLength), weight)
+  const whole = shape(signs)
+  if (text.length <= maxLength && widthOf(whole) * size <= maxWidth) return lettering(whole, size)
+  const ellipsis = signsOf('…', weight)
+  const shortened = (count: number): readonly Glyph[] => {
+    const last = signs.slice(0, count).findLastIndex((sign) => sign.text !== ' ')
+    return shape([...signs.slice(0, last + 1), ...ellipsis])
+  }
   let [low, high] = [0, signs.length]
   while (low < high) {
     const middle = Math.ceil((low + high) / 2)
-    if (letter(shortened(signs, middle), size, weight).width <= maxWidth) low = middle
+    if (widthOf(shortened(middle)) * size <= maxWidth) low = middle
     else high = middle - 1
   }
-  return letter(shortened(signs, low), size, weight)
+  return lettering(shortened(low), size)
 }
 
-const shortened = (signs: readonly string[], count: number): string => `${signs.slice(0, count).join('').trimEnd()}…`
+/** Whether at least one letter of the text can be read, and is not only stood in for. */
+export const isReadable = (text: string, weight: Weight): boolean =>
+  graphemesOf(text.slice(0, maxLength)).some(
+    (sign) => sign !== ' ' && drawable(sign, familiesFor(text), weight) !== null,
+  )
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
-/**
- * What is drawn one after the other: letters the typeface has, else their plain form (ﬁ → fi, ｱ stays), else the whole
- * grapheme (an emoji of several code points is one). White space of any kind is one space; control, format and
- * direction characters are left out.
- */
-function signsOf(text: string): readonly string[] {
+/** White space of any kind is one space; control, format and direction characters are left out. */
+function graphemesOf(text: string): readonly string[] {
   const clean = text
     .normalize('NFC')
     .replaceAll(/[\u200B\u200E\u200F\u2060-\u2064\u202A-\u202E\u2066-\u2069\uFEFF]/gu, '')
     .replaceAll(/\s+/gu, ' ')
     .replaceAll(/[\p{Cc}\p{Cs}]/gu, '')
-  return [...graphemes.segment(clean)].flatMap(({ segment }): readonly string[] => {
-    if (isDrawable(segment)) return [segment]
-    const plain = [...segment.normalize('NFKD').replaceAll(/\p{M}/gu, '')]
-    return plain.length > 0 && plain.every(isDrawable) ? plain : [segment]
-  })
+  return [...graphemes.segment(clean)].map(({ segment }) => segment)
 }
 
-const isDrawable = (sign: string): boolean => glyphFont(sign, 600) !== undefined
+/** A sign without what may be missing in a font: ﬁ as f and i, a letter without its marks, a family as its people. */
+const plainLetters = (sign: string): readonly string[] => [...sign.normalize('NFKD').replaceAll(/[\p{M}\p{Cf}]/gu, '')]
 
-/** The first font that has the sign; a sign of several code points is in none. */
-function glyphFont(sign: string, weight: Weight): Font | undefined {
-  if (sign.length > 1 && [...sign].length > 1) return undefined
-  for (const subset of subsets) {
-    const candidate = font(subset, weight)
-    if (candidate.charToGlyphIndex(sign) !== 0) return candidate
+/** What is drawn one after the other: a letter that no typeface has by its code point, as [U+1F9FF]. */
+function signsOf(text: string, weight: Weight): readonly Sign[] {
+  const families = familiesFor(text)
+  return graphemesOf(text).flatMap((sign) => drawable(sign, families, weight) ?? standIn(sign, weight))
+}
+
+/** Plain letters of Inter are closer to the rest of a label than the sign itself from another typeface. */
+const drawable = (sign: string, families: readonly Family[], weight: Weight): readonly Sign[] | null =>
+  withFonts([sign], [inter], weight) ??
+  withFonts(plainLetters(sign), [inter], weight) ??
+  withFonts([sign], families, weight) ??
+  withFonts(plainLetters(sign), families, weight)
+
+function standIn(sign: string, weight: Weight): readonly Sign[] {
+  const code = sign.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')
+  return [...`[U+${code}]`].flatMap((one) => withFonts([one], [inter], weight) ?? [])
+}
+
+/** The signs with their fonts; null where there are none, or one has no font. */
+function withFonts(signs: readonly string[], families: readonly Family[], weight: Weight): readonly Sign[] | null {
+  const found = signs.flatMap((text) => {
+    const font = fontFor(text, families, weight)
+    return font === undefined ? [] : [{ text, font }]
+  })
+  return found.length > 0 && found.length === signs.length ? found : null
+}
+
+function lettering(glyphs: readonly Glyph[], size: number, spacing = 0): Lettering {
+  let x = 0
+  let path = ''
+  for (const glyph of glyphs) {
+    for (const { letter, values } of outlineOf(glyph)) {
+      path += letter + values.map((value, index) => n((index % 2 === 0 ? x + value : value) * size)).join(' ')
+    }
+    x += advanceOf(glyph, spacing)
   }
-  return undefined
+  return { path, width: widthOf(glyphs, spacing) * size }
 }
 
-/** The outline as path data; the library's own writer runs numbers together that round to minus nought. */
-function pathData({ commands }: Path): string {
-  const parts = commands.map((command) => {
-    if (command.type === 'Z') return 'Z'
-    const start = command.type === 'C' ? `${n(command.x1)} ${n(command.y1)} ${n(command.x2)} ${n(command.y2)} ` : ''
-    const control = command.type === 'Q' ? `${n(command.x1)} ${n(command.y1)} ` : start
-    return `${command.type}${control}${n(command.x)} ${n(command.y)}`
-  })
-  return parts.join('')
-}
-
-/** What stands for a sign the typeface lacks: the outline of a box, as wide as a letter. */
-function emptyBox(x: number, size: number): string {
-  const [left, right, top, line] = [x + size * 0.08, x + size * 0.62, -size * capHeight, size * 0.07]
-  return (
-    `M${n(left)} 0H${n(right)}V${n(top)}H${n(left)}Z` +
-    `M${n(left + line)} ${n(-line)}V${n(top + line)}H${n(right - line)}V${n(-line)}Z`
+/** In em. */
+const widthOf = (glyphs: readonly Glyph[], spacing = 0): number =>
+  Math.max(
+    0,
+    glyphs.reduce((sum, glyph) => sum + advanceOf(glyph, spacing), -spacing),
   )
-}
+
+/** Marks stand on their letter. */
+const advanceOf = ({ advance }: Glyph, spacing: number): number => (advance === 0 ? 0 : advance + spacing)
 
 const n = (value: number): string => value.toFixed(2)

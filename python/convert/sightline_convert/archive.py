@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import paddle
 
+from sightline_base.input import to_input
+
 from .errors import ConversionError
 from .params import write_parameters
-from .pictures import made_scenes, to_input
+from .pictures import made_scenes
 from .program import PROGRAM, WEIGHTS, Network, find_detector, find_embedder, parameters, read_program
 
 # The folder in each published archive.

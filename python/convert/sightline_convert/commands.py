@@ -7,7 +7,8 @@ import re
 import sys
 from pathlib import Path
 
-from .errors import ConversionError
+from sightline_base.errors import SightlineError
+
 from .packages import INT8, PADDLE, check, pinned
 
 KINDS = ("detector", "embedder")
@@ -24,7 +25,7 @@ def main(argv: "list[str]") -> int:
     try:
         check(options.needs)
         return int(options.command(options) or 0)
-    except ConversionError as error:
+    except SightlineError as error:
         print(error, file=sys.stderr)
     except Exception as error:  # the frameworks' own kinds: their first line with text, not pages of trace
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -125,7 +126,7 @@ def _make_archive(options: argparse.Namespace) -> None:
 
 
 def _quantize(options: argparse.Namespace) -> None:
-    from .quantize import quantize
+    from .quantize import quantize_calibrated
 
     options.to.parent.mkdir(parents=True, exist_ok=True)
-    quantize(options.source, options.to, options.calibration, options.heavy_only)
+    quantize_calibrated(options.source, options.to, options.calibration, options.heavy_only)

@@ -1,5 +1,7 @@
-"""The error that the commands turn into one line for the person who reads it."""
+"""What conversion refuses; the commands tell it in one line."""
+
+from sightline_base.errors import SightlineError
 
 
-class ConversionError(Exception):
-    """What failed, on what, and what to do about it."""
+class ConversionError(SightlineError):
+    """A network, archive or Python that can't be converted, or converted with."""

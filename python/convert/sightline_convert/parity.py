@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from sightline_base.canary import canary_pattern, detector_answer, embedder_answer
+from sightline_base.input import to_input
+
 from .conversion import find, prune
 from .decode import decode
 from .errors import ConversionError
-from .pictures import canary_pattern, made_scenes, read_pictures, to_input
+from .pictures import made_scenes, read_pictures
 from .program import Network
 from .running import Run, open_onnx, open_paddle
 
@@ -51,11 +54,7 @@ def canary(kind: str, folder: Path) -> "dict[str, list[float]]":
         answers = open_paddle(Path(work))(inputs)
     if not all(np.isfinite(answer).all() for answer in answers):
         raise ConversionError(f"{folder}: the original answers the canary with numbers that are not finite: its weights are damaged")
-    if kind == "detector":
-        means = [float(np.mean(1 / (1 + np.exp(-head[0, 0].astype(np.float64))))) for head in answers]
-        return {"meanSigmoid": [round(mean, 6) for mean in means]}
-    vector = answers[0][0].astype(np.float64)
-    return {"embedding": [round(value, 5) for value in (vector / np.linalg.norm(vector)).tolist()]}
+    return detector_answer(answers) if kind == "detector" else embedder_answer(answers[0])
 
 
 def answers(kind: str, folder: Path, pictures: Path) -> "list[dict[str, Any]]":

@@ -1,4 +1,4 @@
-"""Pictures to try networks on: the canary pattern, made scenes, files; and the way from pixels to a network's input."""
+"""Pictures to try networks on: made scenes, and files."""
 
 from pathlib import Path
 
@@ -6,22 +6,6 @@ import numpy as np
 from PIL import Image
 
 from .errors import ConversionError
-
-# PP-ShiTuV2's normalization, RGB.
-MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-STD = np.array([0.229, 0.224, 0.225], np.float32)
-
-
-def to_input(pictures: "list[np.ndarray]") -> np.ndarray:
-    """uint8 [H, W, 3] RGB pictures of one size as float32 [N, 3, H, W]."""
-    scaled = (np.stack(pictures).astype(np.float32) * np.float32(1 / 255) - MEAN) / STD
-    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2), np.float32)
-
-
-def canary_pattern(width: int, height: int) -> np.ndarray:
-    """The fixed uint8 [H, W, 3] picture that shared/inference/canary-pattern.ts makes, too."""
-    y, x, c = np.ogrid[:height, :width, :3]
-    return ((x * (c + 1) + y * (3 - c) + 64 * (((x >> 5) ^ (y >> 5)) & 3)) & 255).astype(np.uint8)
 
 
 def made_scenes(count: int, width: int, height: int, seed: int) -> "list[np.ndarray]":

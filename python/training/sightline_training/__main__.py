@@ -6,11 +6,8 @@ import sys
 import sightline_training.detection.commands as detection
 import sightline_training.embedding.commands as embedding
 import sightline_training.embedding.measuring as measuring
+from sightline_base.errors import SightlineError
 
-from .embedding.config import ConfigError
-from .embedding.export import ExportError
-from .embedding.pictures import LabelFileError
-from .embedding.training_state import RunError
 from .memory import keep_freed_memory
 
 
@@ -25,7 +22,7 @@ def main() -> None:
     keep_freed_memory()
     try:
         options.command(options)
-    except (ConfigError, ExportError, LabelFileError, RunError) as error:
+    except SightlineError as error:
         sys.exit(f"sightline_training: {error}")
 
 

@@ -7,7 +7,7 @@ export interface AbortedTransaction {
   readonly firstOffset: string
 }
 
-export interface FetchedRecord {
+export interface TransactionRecord {
   readonly offset: string
   readonly key: Buffer | null
   readonly isControlRecord?: boolean
@@ -25,7 +25,7 @@ const abortMarker = Buffer.from([0, 0, 0, 0])
  *
  * @param messages of one partition, in order of their offsets
  */
-export function withoutAborted<Message extends FetchedRecord>(
+export function withoutAborted<Message extends TransactionRecord>(
   messages: readonly Message[],
   abortedTransactions: readonly AbortedTransaction[] | null | undefined,
 ): readonly Message[] {

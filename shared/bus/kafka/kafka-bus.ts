@@ -7,6 +7,8 @@ import { defaultRedelivery, type RedeliveryOptions } from '../redelivery.ts'
 import { type KafkaAdmin, KafkaClients } from './kafka-client.ts'
 import { OffsetCommitter, TransactionalCommitter } from './kafka-committer.ts'
 import { isNoSuchGroup, kafkaError } from './kafka-errors.ts'
+import { KafkaInspector } from './kafka-inspector.ts'
+import { KafkaLimits } from './kafka-limits.ts'
 import { type Compression, defaultKafkaTimes, type KafkaConnection, type KafkaTimes } from './kafka-options.ts'
 import { KafkaPublisher } from './kafka-publisher.ts'
 import { KafkaRouter } from './kafka-router.ts'
@@ -20,9 +22,9 @@ export interface KafkaBusOptions extends KafkaConnection {
    * rebalances, with the same ids. @default 'exactly-once'
    */
   readonly delivery?: 'exactly-once' | 'at-least-once'
-  /** By topic; what is read may be compressed in any way kafkajs knows (gzip) or zstd. @default 'none' */
+  /** By topic; what is read may be compressed in any way that Kafka knows. @default 'none' */
   readonly compression?: (topic: string) => Compression
-  /** `max.message.bytes` by topic. @default 8 MiB */
+  /** `max.message.bytes` by topic as it was planned; where a topic or its brokers take less, that counts. @default 8 MiB */
   readonly maxMessageBytes?: MessageLimit
   readonly redelivery?: Partial<RedeliveryOptions>
   readonly times?: Partial<KafkaTimes>
@@ -34,6 +36,7 @@ export class KafkaBus implements Bus {
   readonly #logger: Logger
   readonly #times: KafkaTimes
   readonly #clients: KafkaClients
+  readonly #inspector: KafkaInspector
   readonly #router: KafkaRouter
   readonly #publisher: KafkaPublisher
   readonly #compression: (topic: string) => Compression
@@ -45,12 +48,15 @@ export class KafkaBus implements Bus {
   /** Connects at the first use. */
   constructor(options: KafkaBusOptions) {
     this.#options = options
-    this.maxMessageBytes = options.maxMessageBytes ?? (() => defaultMaxMessageBytes)
     this.#logger = options.logger ?? silentLogger
     this.#times = { ...defaultKafkaTimes, ...options.times }
     this.#compression = options.compression ?? (() => 'none')
     this.#clients = new KafkaClients(options, this.#times)
-    this.#router = new KafkaRouter(this.#getLookup, this.maxMessageBytes)
+    this.#inspector = new KafkaInspector(this.#clients)
+    const planned = options.maxMessageBytes ?? (() => defaultMaxMessageBytes)
+    const limits = new KafkaLimits(this.#getLookup, planned, this.#logger)
+    this.maxMessageBytes = limits.limitOf
+    this.#router = new KafkaRouter(this.#getLookup, limits)
     this.#publisher = new KafkaPublisher(this.#clients, this.#router, this.#compression, this.#times.publishTimeoutMs)
   }
 
@@ -65,12 +71,13 @@ export class KafkaBus implements Bus {
     const subscription = new KafkaSubscription(options, handler, {
       clients: this.#clients,
       admin: this.#getAdmin,
+      inspector: this.#inspector,
       times: this.#times,
       redelivery: { ...defaultRedelivery, ...this.#options.redelivery },
       logger: this.#logger,
       committer: (input, consumer) =>
         this.#options.delivery === 'at-least-once'
-          ? new OffsetCommitter(input, this.#publisher, consumer)
+          ? new OffsetCommitter(input, this.#publisher, this.#router, consumer)
           : new TransactionalCommitter(input, {
               clients: this.#clients,
               admin: this.#getAdmin,
@@ -90,8 +97,19 @@ export class KafkaBus implements Bus {
     }
   }
 
+  /** The id that the cluster was made with: what is kept outside of Kafka is kept for this cluster. @throws BUS_UNAVAILABLE */
+  async clusterId(): Promise<string> {
+    try {
+      const { clusterId } = await (await this.#getAdmin()).describeCluster()
+      return clusterId
+    } catch (error) {
+      throw kafkaError(`asking ${this.#options.brokers.join(', ')} for the cluster's id`, error)
+    }
+  }
+
   /**
-   * For a service's start and its readiness: the brokers answer and have these topics.
+   * For a service's start and its readiness: the brokers answer and have these topics. From then on it is known how large
+   * their messages can be.
    *
    * @throws BUS_TOPIC_MISSING, BUS_UNAVAILABLE
    */
@@ -100,6 +118,7 @@ export class KafkaBus implements Bus {
     const found = await Promise.all(names.map((name) => findTopic(admin, name)))
     const missing = names.filter((_, index) => found[index] === null)
     if (missing.length > 0) throw topicsMissing(missing)
+    for (const name of names) await this.#router.partitions(name)
   }
 
   /**
@@ -132,6 +151,7 @@ export class KafkaBus implements Bus {
   async #close(): Promise<void> {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()))
     await this.#publisher[Symbol.asyncDispose]()
+    await this.#inspector[Symbol.asyncDispose]()
     await Promise.all([this.#admin, this.#lookup].map(async (admin) => (await admin)?.disconnect()))
   }
 

@@ -1,60 +1,33 @@
-/** The only file that imports kafkajs: makes its clients with our compression, partitions, logging and patience. */
-import { createRequire } from 'node:module'
-import { promisify } from 'node:util'
-import { zstdCompress, zstdDecompress } from 'node:zlib'
-import type {
-  Admin,
-  CompressionTypes,
-  Consumer,
-  EachBatchPayload,
-  IHeaders,
-  Kafka,
-  KafkaConfig,
-  KafkaMessage,
-  LogEntry,
-  Message,
-  Producer,
-  SASLOptions,
-} from 'kafkajs'
+/** Makes kafkajs's clients with our partitions, logging and patience. */
 import { SightlineError } from '../../errors/errors.ts'
 import { type Logger, silentLogger } from '../../errors/logger.ts'
-import { type AbortedTransaction, type FetchedRecord, withoutAborted } from './kafka-aborted.ts'
 import type { Compression, KafkaConnection, KafkaTimes } from './kafka-options.ts'
+import { SharedClusters } from './kafka-shared-clusters.ts'
 import { patientSockets } from './kafka-sockets.ts'
+import type { BrokerPool } from './kafka-wire.ts'
+import { createProducer, type Kafkajs, kafkajs } from './kafkajs.ts'
 
-/**
- * kafkajs 2.2.4 lets messages of aborted transactions through where several overlap: it starts at most one of them a
- * message, and in the order in which they ended. Its filter is replaced by ours before it is loaded.
- */
-const require = createRequire(import.meta.url)
-const filterFile = require.resolve('kafkajs/src/consumer/filterAbortedMessages.js')
-require(filterFile)
-type FilterArguments = { messages: readonly FetchedRecord[]; abortedTransactions: readonly AbortedTransaction[] | null }
-require.cache[filterFile]!.exports = ({ messages, abortedTransactions }: FilterArguments) =>
-  withoutAborted(messages, abortedTransactions)
-const kafkajs: typeof import('kafkajs') = require('kafkajs')
+export type KafkaAdmin = Kafkajs.Admin
+export type KafkaConsumer = Kafkajs.Consumer
+export type KafkaProducer = Kafkajs.Producer
+/** `retire` where something failed: its connections are given to no other one. */
+export type TransactionalProducer = KafkaProducer & { readonly retire: () => void }
+export type FetchedBatch = Kafkajs.EachBatchPayload
+export type FetchedMessage = Kafkajs.KafkaMessage
+export type OutgoingMessage = Kafkajs.Message
 
-export type KafkaAdmin = Admin
-export type KafkaConsumer = Consumer
-export type KafkaProducer = Producer
-export type KafkaTransaction = Awaited<ReturnType<Producer['transaction']>>
-export type FetchedBatch = EachBatchPayload
-export type FetchedMessage = KafkaMessage
-export type OutgoingMessage = Message
-export type MessageHeaders = IHeaders
-
-/** kafkajs has no zstd of its own; decompression is needed by every consumer. */
-const zstd = kafkajs.CompressionTypes.ZSTD
-const [compress, decompress] = [promisify(zstdCompress), promisify(zstdDecompress)]
-kafkajs.CompressionCodecs[zstd] = () => ({
-  compress: async (encoder: { buffer: Buffer }) => compress(encoder.buffer),
-  decompress: async (bytes: Buffer) => decompress(bytes),
-})
-
-export const compressionType = (compression: Compression): CompressionTypes =>
-  compression === 'zstd' ? zstd : kafkajs.CompressionTypes.None
+export const compressionType = (compression: Compression): Kafkajs.CompressionTypes =>
+  compression === 'zstd' ? kafkajs.CompressionTypes.ZSTD : kafkajs.CompressionTypes.None
 
 export const topicResource = kafkajs.ConfigResourceTypes.TOPIC
+export const brokerResource = kafkajs.ConfigResourceTypes.BROKER
+
+/** kafkajs' connections to the brokers of one cluster, and what it knows of them. */
+interface Cluster {
+  readonly brokerPool: BrokerPool
+  readonly rootLogger: unknown
+  disconnect(): Promise<void>
+}
 
 /**
  * Makes clients that share nothing: kafkajs marks an offset as committed in a cache shared by all clients of one `Kafka`
@@ -63,6 +36,7 @@ export const topicResource = kafkajs.ConfigResourceTypes.TOPIC
 export class KafkaClients {
   readonly #connection: KafkaConnection
   readonly #times: KafkaTimes
+  readonly #shared = new SharedClusters<Cluster>(() => this.#cluster(quickRetry))
 
   constructor(connection: KafkaConnection, times: KafkaTimes) {
     this.#connection = connection
@@ -80,12 +54,16 @@ export class KafkaClients {
    */
   uncommittedAdmin(): KafkaAdmin {
     const kafka = this.#kafka({ initialRetryTime: 50, maxRetryTime: 500, retries: 8 })
-    const name = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === createClusterName)
-    if (name === undefined) throw new SightlineError('INTERNAL', `kafkajs has no ${createClusterName} any more`)
     const inner = kafka as unknown as Record<symbol, (options: object) => unknown>
+    const name = createClusterOf(kafka)
     const createCluster = inner[name]!
     inner[name] = (options) => createCluster({ ...options, isolationLevel: 0 })
     return kafka.admin()
+  }
+
+  /** The brokers themselves, for what kafkajs has no words for. */
+  brokerPool(): BrokerPool {
+    return this.#cluster({ initialRetryTime: 50, maxRetryTime: 500, retries: 2 }).brokerPool
   }
 
   consumer(groupId: string, maxBytesPerPartition: number): KafkaConsumer {
@@ -100,6 +78,7 @@ export class KafkaClients {
       maxBytes: maxBytesPerPartition * 4,
       readUncommitted: false,
       allowAutoTopicCreation: false,
+      metadataMaxAge: metadataMaxAgeMs,
       retry: steadyRetry,
     })
   }
@@ -118,14 +97,31 @@ export class KafkaClients {
     return this.#kafka(retry, patience).producer({ ...producerOptions, createPartitioner, retry })
   }
 
-  /** For one input partition: whoever makes the next one with this id makes all earlier ones fail. */
-  transactionalProducer(transactionalId: string): KafkaProducer {
-    const transactionTimeout = this.#times.transactionTimeoutMs
-    const options = { ...producerOptions, transactionalId, transactionTimeout, retry: quickRetry }
-    return this.#kafka(quickRetry).producer(options)
+  /**
+   * For one input partition: whoever makes the next one with this id makes all earlier ones fail. Those of many partitions
+   * share a few connections; kafkajs would give each its own.
+   */
+  transactionalProducer(transactionalId: string): TransactionalProducer {
+    const { cluster, release, retire } = this.#shared.take()
+    const producer = createProducer({
+      ...producerOptions,
+      cluster,
+      logger: cluster.rootLogger,
+      transactionalId,
+      transactionTimeout: this.#times.transactionTimeoutMs,
+      retry: quickRetry,
+    })
+    return { ...producer, disconnect: release, retire }
   }
 
-  #kafka(retry: NonNullable<KafkaConfig['retry']>, patience: Partial<KafkaConfig> = {}): Kafka {
+  #cluster(retry: NonNullable<Kafkajs.KafkaConfig['retry']>): Cluster {
+    const kafka = this.#kafka(retry)
+    const inner = kafka as unknown as Record<symbol, (options: object) => Cluster>
+    const options = { metadataMaxAge: metadataMaxAgeMs, allowAutoTopicCreation: false, maxInFlightRequests: null }
+    return inner[createClusterOf(kafka)]!(options)
+  }
+
+  #kafka(retry: NonNullable<Kafkajs.KafkaConfig['retry']>, patience: Partial<Kafkajs.KafkaConfig> = {}): Kafkajs.Kafka {
     const { brokers, clientId = 'sightline', tls, sasl, logger = silentLogger } = this.#connection
     return new kafkajs.Kafka({
       brokers: [...brokers],
@@ -137,7 +133,7 @@ export class KafkaClients {
       logLevel: kafkajs.logLevel.WARN,
       logCreator: () => (entry) => forwardLog(logger, entry),
       ...(tls === undefined ? {} : { ssl: { ...tls } }),
-      ...(sasl === undefined ? {} : { sasl: sasl as SASLOptions }),
+      ...(sasl === undefined ? {} : { sasl: sasl as Kafkajs.SASLOptions }),
     })
   }
 }
@@ -147,6 +143,15 @@ const createClusterName = 'private:Kafka:createCluster'
 /** The connection's own patience ends what takes too long. */
 const forEver = 2 ** 31 - 1
 
+function createClusterOf(kafka: Kafkajs.Kafka): symbol {
+  const name = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === createClusterName)
+  if (name === undefined) throw new SightlineError('INTERNAL', `kafkajs has no ${createClusterName} any more`)
+  return name
+}
+
+/** After this time partitions that were added to a topic are read and written; other clients wait 5 minutes. */
+export const metadataMaxAgeMs = 10_000
+
 /** All numbers of a retry are given: kafkajs takes its defaults from NODE_ENV. */
 const timing = { initialRetryTime: 5, factor: 0.2, multiplier: 2 }
 /** A transaction that meets the end of the one before waits a few ms, not kafkajs's default 300. */
@@ -154,9 +159,19 @@ const quickRetry = { ...timing, maxRetryTime: 100, retries: 25 }
 /** Outlasts a broker's restart many times over; `silenceTimeoutMs` ends it. */
 const steadyRetry = { ...timing, initialRetryTime: 50, maxRetryTime: 500, retries: 1000 }
 
-type PartitionerArgs = { readonly message: Message }
-/** Partitions are chosen by us before sending: kafkajs may repeat a send, and must then choose the same. */
-const choosePartition = ({ message }: PartitionerArgs): number => message.partition!
+type PartitionerArgs = {
+  readonly message: OutgoingMessage
+  readonly partitionMetadata: readonly { partitionId: number }[]
+}
+/**
+ * Partitions are chosen by us before sending: kafkajs may repeat a send, and must then choose the same. What it would send
+ * to a partition that it has not heard of yet it would drop and say it is sent; under this name it asks and tries again.
+ */
+function choosePartition({ message, partitionMetadata }: PartitionerArgs): number {
+  if (partitionMetadata.some(({ partitionId }) => partitionId === message.partition)) return message.partition!
+  const error = new Error(`partition ${message.partition} is not known yet`)
+  throw Object.assign(error, { name: 'KafkaJSMetadataNotLoaded', retriable: true })
+}
 
 const producerOptions = {
   idempotent: true,
@@ -169,7 +184,7 @@ const producerOptions = {
  * kafkajs logs as errors what it tries again or throws, and what it throws we report. Only the end and the restart of a
  * consumer are news: nobody is there to catch them.
  */
-function forwardLog(logger: Logger, { level, namespace, log }: LogEntry): void {
+function forwardLog(logger: Logger, { level, namespace, log }: Kafkajs.LogEntry): void {
   const { message, timestamp: _, logger: __, stack: ___, ...fields } = log
   const isNews = level === kafkajs.logLevel.ERROR && namespace === 'Consumer'
   const write = isNews ? logger.warn : logger.debug

@@ -7,9 +7,9 @@ import {
   type KafkaAdmin,
   type KafkaClients,
   type KafkaConsumer,
-  type KafkaProducer,
+  type TransactionalProducer,
 } from './kafka-client.ts'
-import { isConcurrent, kafkaError } from './kafka-errors.ts'
+import { isConcurrent, isTooLarge, kafkaError } from './kafka-errors.ts'
 import type { Compression } from './kafka-options.ts'
 import type { KafkaPublisher } from './kafka-publisher.ts'
 import type { KafkaRouter } from './kafka-router.ts'
@@ -19,6 +19,29 @@ export interface InputPartition {
   readonly group: string
   readonly topic: string
   readonly partition: number
+  /** The topic's id: it tells a topic from a later one of the same name. Null where the brokers give none. */
+  readonly topicId: string | null
+  /** An offset that was committed to an earlier topic of this name, and is of no meaning here; null where there is none. */
+  readonly former: bigint | null
+}
+
+/** Kept with a committed offset: a topic that was made again has other messages at the same offsets. */
+const idMark = 'topic-id='
+
+export const offsetMetadata = ({ topicId }: Pick<InputPartition, 'topicId'>): string =>
+  topicId === null ? '' : `${idMark}${topicId}`
+
+/** The topic that an offset was committed to; null where it was not told. */
+export const topicIdOf = (metadata: string | null): string | null =>
+  metadata?.startsWith(idMark) ? metadata.slice(idMark.length) : null
+
+/** Whether an offset was committed to the topic that is read now. */
+export function isOwnOffset(
+  { topicId, former }: Pick<InputPartition, 'topicId' | 'former'>,
+  { offset, metadata }: { readonly offset: string; readonly metadata: string | null },
+): boolean {
+  const told = topicIdOf(metadata)
+  return told === null || topicId === null ? BigInt(offset) !== former : told === topicId
 }
 
 export interface Committer extends AsyncDisposable {
@@ -46,7 +69,7 @@ export interface Committer extends AsyncDisposable {
 export class TransactionalCommitter implements Committer {
   readonly #input: InputPartition
   readonly #ports: TransactionPorts
-  #producer: KafkaProducer | undefined
+  #producer: TransactionalProducer | undefined
 
   constructor(input: InputPartition, ports: TransactionPorts) {
     this.#input = input
@@ -56,7 +79,8 @@ export class TransactionalCommitter implements Committer {
   async begin(): Promise<bigint> {
     const { group, topic, partition } = this.#input
     try {
-      // Not awaited: a producer whose broker is away takes its time to close, and nothing depends on it.
+      // What failed is not used again. Not awaited: a producer whose broker is away takes its time to close.
+      this.#producer?.retire()
       void this[Symbol.asyncDispose]()
       const producer = this.#ports.clients.transactionalProducer(`${group}/${topic}/${partition}`)
       this.#producer = producer
@@ -67,8 +91,9 @@ export class TransactionalCommitter implements Committer {
       const committed = offsets!.partitions.find((entry) => entry.partition === partition)
       // Where nothing is committed the answer is -1. No answer is none: taken for -1, it would double what is published already.
       if (committed === undefined) throw new Error('the answer lacks the partition')
-      return BigInt(committed.offset)
+      return isOwnOffset(this.#input, committed) ? BigInt(committed.offset) : -1n
     } catch (error) {
+      this.#producer?.retire()
       throw kafkaError(`taking over partition ${partition} of ${topic} for group ${group}`, error)
     }
   }
@@ -76,18 +101,21 @@ export class TransactionalCommitter implements Committer {
   async commit(outputs: readonly Publication[], next: bigint): Promise<void> {
     const { group, topic, partition } = this.#input
     const { router, compression } = this.#ports
-    router.assertSizes(outputs)
     const sends = await router.route(outputs)
+    let sending = ''
     try {
       const transaction = await this.#producer!.transaction()
       for (const { topic: output, messages } of sends) {
         const type = compressionType(compression(output))
+        sending = output
         await transaction.send({ topic: output, messages: [...messages], acks: -1, compression: type })
       }
-      const offsets = [{ topic, partitions: [{ partition, offset: String(next) }] }]
+      const place = { partition, offset: String(next), metadata: offsetMetadata(this.#input) }
+      const offsets = [{ topic, partitions: [place] }]
       await patiently(() => transaction.sendOffsets({ consumerGroupId: group, topics: offsets }))
       await transaction.commit()
     } catch (error) {
+      if (isTooLarge(error)) await router.refused(sending, outputs)
       throw kafkaError(`committing group ${group} to ${topic}-${partition}-${next}`, error)
     }
   }
@@ -133,13 +161,15 @@ export interface TransactionPorts {
 export class OffsetCommitter implements Committer {
   readonly #input: InputPartition
   readonly #publisher: KafkaPublisher
+  readonly #router: KafkaRouter
   readonly #consumer: KafkaConsumer
   /** Up to where outputs are published: a commit that is tried again does not publish again. */
   #published = -1n
 
-  constructor(input: InputPartition, publisher: KafkaPublisher, consumer: KafkaConsumer) {
+  constructor(input: InputPartition, publisher: KafkaPublisher, router: KafkaRouter, consumer: KafkaConsumer) {
     this.#input = input
     this.#publisher = publisher
+    this.#router = router
     this.#consumer = consumer
   }
 
@@ -149,10 +179,11 @@ export class OffsetCommitter implements Committer {
 
   async commit(outputs: readonly Publication[], next: bigint): Promise<void> {
     const { group, topic, partition } = this.#input
-    if (this.#published !== next) await this.#publisher.publish(outputs)
+    if (this.#published !== next) await this.#publish(outputs)
     this.#published = next
     try {
-      await this.#consumer.commitOffsets([{ topic, partition, offset: String(next) }])
+      const metadata = offsetMetadata(this.#input)
+      await this.#consumer.commitOffsets([{ topic, partition, offset: String(next), metadata }])
     } catch (error) {
       throw kafkaError(`committing group ${group} to ${topic}-${partition}-${next}`, error)
     }
@@ -160,5 +191,14 @@ export class OffsetCommitter implements Committer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.resolve()
+  }
+
+  async #publish(outputs: readonly Publication[]): Promise<void> {
+    try {
+      await this.#publisher.publish(outputs)
+    } catch (error) {
+      if (isTooLarge(error)) await this.#router.relearn(outputs)
+      throw error
+    }
   }
 }

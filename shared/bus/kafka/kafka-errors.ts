@@ -1,5 +1,5 @@
 /** What an error of the Kafka client means for us: worth a retry, the end of a membership, or a refusal that stays. */
-import { describeError, SightlineError } from '../../errors/errors.ts'
+import { SightlineError } from '../../errors/errors.ts'
 
 /** The protocol error types and error names of an error and of all its causes. */
 function kinds(error: unknown): ReadonlySet<string> {
@@ -34,6 +34,13 @@ export const isElecting = (error: unknown): boolean => has(error, ['NOT_LEADER_F
 
 export const isMissingTopic = (error: unknown): boolean => has(error, ['UNKNOWN_TOPIC_OR_PARTITION'])
 
+/** An answer of a broker: the connection to it is well. */
+export const isProtocolError = (error: unknown): boolean => has(error, ['KafkaJSProtocolError'])
+
+/** A message, or some together, that the broker or we ourselves refuse for their size. */
+export const isTooLarge = (error: unknown): boolean =>
+  has(error, ['BUS_MESSAGE_TOO_LARGE', 'MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'])
+
 /** Of a request to delete one group: it is not there, or somebody is still in it. */
 export function isNoSuchGroup(error: unknown): boolean {
   const { groups } = error as { groups?: readonly { error?: unknown }[] }
@@ -63,14 +70,13 @@ const lasting = new Set([
 export function kafkaError(doing: string, error: unknown): SightlineError {
   if (error instanceof SightlineError) return error
   const found = kinds(error)
-  const message = `${doing}: ${describeError(error)}`
   if (found.has('MESSAGE_TOO_LARGE') || found.has('RECORD_LIST_TOO_LARGE')) {
-    return new SightlineError('BUS_MESSAGE_TOO_LARGE', `${message}; raise max.message.bytes of the topic`, {
+    return new SightlineError('BUS_MESSAGE_TOO_LARGE', `${doing}: too large, raise max.message.bytes of the topic`, {
       cause: error,
     })
   }
   const refused = [...found].some((kind) => lasting.has(kind))
-  return new SightlineError('BUS_UNAVAILABLE', message, { cause: error, retryable: !refused })
+  return new SightlineError('BUS_UNAVAILABLE', doing, { cause: error, retryable: !refused })
 }
 
 function has(error: unknown, wanted: readonly string[]): boolean {

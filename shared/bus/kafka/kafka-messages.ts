@@ -1,7 +1,9 @@
 /** Between our messages and Kafka's records; pure. */
 import type { Delivery, Headers, MessageLimit, Publication } from '../bus.ts'
+import { bytesToText, textToBytes } from '../byte-text.ts'
 import { messageBytes } from '../message-size.ts'
-import type { FetchedMessage, MessageHeaders, OutgoingMessage } from './kafka-client.ts'
+import type { FetchedMessage, OutgoingMessage } from './kafka-client.ts'
+import type { FetchedRecord, RecordHeader } from './kafka-records.ts'
 
 /** What one request carries: records of one partition, as one record batch. */
 export interface PartitionSend {
@@ -9,16 +11,22 @@ export interface PartitionSend {
   readonly messages: readonly OutgoingMessage[]
 }
 
-/** A key that is not text, or none at all, is of no use as a camera id; other clients may send both. */
+/**
+ * Other clients send keys, names and values that are not text, headers without a value, or no key at all. What is not there
+ * is empty.
+ */
 export function toDelivery(topic: string, partition: number, message: FetchedMessage): Delivery {
+  // Not as kafkajs's types have it: it hands on what our own reader made.
+  const record = message as unknown as FetchedRecord
   return {
     topic,
     partition,
-    offset: BigInt(message.offset),
-    timestamp: Number(message.timestamp),
-    key: message.key?.toString() ?? '',
-    value: message.value,
-    headers: readHeaders(message.headers),
+    offset: BigInt(record.offset),
+    timestamp: Number(record.timestamp),
+    key: record.key === null ? '' : bytesToText(record.key),
+    value: record.value,
+    headers: readHeaders(record.headers),
+    ...(record.unreadable === undefined ? {} : { unreadable: record.unreadable }),
   }
 }
 
@@ -53,15 +61,13 @@ export function toSends(
 
 function toRecord({ key, value, headers }: Publication, partition: number): OutgoingMessage {
   const bytes = value === null ? null : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-  return { partition, key: key === '' ? null : key, value: bytes, headers: { ...headers } }
+  const texts = Object.entries(headers).map(([name, text]) => [name, text.includes('\\x') ? textToBytes(text) : text])
+  return { partition, key: key === '' ? null : textToBytes(key), value: bytes, headers: Object.fromEntries(texts) }
 }
 
-/** Of a header that is there several times the last one counts. */
-function readHeaders(headers: MessageHeaders | undefined): Headers {
-  const texts: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headers ?? {})) {
-    const last = Array.isArray(value) ? value.at(-1) : value
-    if (last !== undefined) texts[name] = last.toString()
-  }
+/** Of a header that is there several times the last one counts. Without a prototype: a header may have any name. */
+function readHeaders(headers: readonly RecordHeader[]): Headers {
+  const texts: Record<string, string> = Object.create(null)
+  for (const [name, value] of headers) texts[name.toString()] = value === null ? '' : bytesToText(value)
   return texts
 }

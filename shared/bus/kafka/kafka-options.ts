@@ -44,6 +44,8 @@ export interface KafkaTimes {
   readonly publishTimeoutMs: number
   /** Without a sign of life from the brokers for so long, a subscription's `closed` rejects. */
   readonly silenceTimeoutMs: number
+  /** How often a subscription looks at its topic from outside: whether it is still the same one, and what holds its messages. */
+  readonly watchMs: number
 }
 
 export const defaultKafkaTimes: KafkaTimes = {
@@ -55,6 +57,7 @@ export const defaultKafkaTimes: KafkaTimes = {
   requestTimeoutMs: 4_000,
   publishTimeoutMs: 120_000,
   silenceTimeoutMs: 180_000,
+  watchMs: 5_000,
 }
 
 /** zstd pays for numbers and JSON; pictures are compressed already. */

@@ -6,7 +6,7 @@ import type { Delivery, Handler, Publication } from '../bus.ts'
 import { messageBytes } from '../message-size.ts'
 import { callHandler, isFatal, isStuck, noProgress, type RedeliveryOptions } from '../redelivery.ts'
 import type { Committer, InputPartition } from './kafka-committer.ts'
-import { isFenced } from './kafka-errors.ts'
+import { isFenced, isTooLarge } from './kafka-errors.ts'
 
 export interface PartitionPorts {
   readonly handler: Handler
@@ -18,6 +18,8 @@ export interface PartitionPorts {
   readonly committer: Committer
   /** Proves the membership; rejects where the group has gone on without us, after the partition was taken away. */
   readonly prove: () => Promise<void>
+  /** Rejects where the topic is no longer the one that the messages were read from. */
+  readonly confirm: () => Promise<void>
   /** How old a proof can be, in ms. */
   readonly proofAgeMs: number
   readonly setPaused: (paused: boolean) => void
@@ -108,7 +110,7 @@ export class KafkaPartition {
 
   /** One batch from buffer to commit. */
   async #step(): Promise<void> {
-    const { handler, maxBatch, redelivery, committer, prove } = this.#ports
+    const { handler, maxBatch, redelivery, committer, prove, confirm } = this.#ports
     await prove()
     if (!this.#begun) {
       this.#dropBelow(await committer.begin())
@@ -123,9 +125,16 @@ export class KafkaPartition {
     const { batch, publications } = this.#outputs
     const next = batch.at(-1)!.offset + 1n
     await prove()
+    await confirm()
     this.#lost.signal.throwIfAborted()
     this.#begun = false
-    await committer.commit(publications, next)
+    try {
+      await committer.commit(publications, next)
+    } catch (error) {
+      // Computed anew, the outputs fit what the topic turned out to take: what is too large becomes a dead letter.
+      if (isTooLarge(error)) this.#outputs = undefined
+      throw error
+    }
     this.#begun = true
     this.#dropBelow(next)
   }

@@ -95,6 +95,8 @@ export class KafkaPublisher implements AsyncDisposable {
       const next = this.#waiting.shift()!
       try {
         for (const { topic } of next.messages) await this.#router.partitions(topic)
+        // Only now is it known what the topic takes.
+        this.#router.assertSizes(next.messages)
         round.push(next)
         for (const message of next.messages) bytes += messageBytes(message)
       } catch (error) {

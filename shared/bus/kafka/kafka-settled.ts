@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { SightlineError } from '../../errors/errors.ts'
 import type { KafkaAdmin, KafkaClients } from './kafka-client.ts'
 import { kafkaError } from './kafka-errors.ts'
-import { topicOffsets } from './kafka-lag.ts'
+import { topicOffsets } from './kafka-topic-offsets.ts'
 
 const pollMs = 100
 /** Transactions of a process that lives end within this time; a longer wait is worth a word. */

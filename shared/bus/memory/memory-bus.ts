@@ -89,6 +89,8 @@ export class MemoryBus implements Bus {
       closed,
       lag: async () => group.lag(member),
       oldest: () => group.oldest(member),
+      lost: () => group.lost(member),
+      troubles: () => [],
       [Symbol.asyncDispose]: async () => {
         await leave()
         resolve()

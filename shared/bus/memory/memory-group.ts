@@ -84,6 +84,12 @@ export class MemoryGroup {
     return times.length === 0 ? null : Math.min(...times)
   }
 
+  /** Dropped before they were read here, in the partitions of this member. */
+  lost(member: Member): number {
+    const own = this.#cursors.filter((cursor) => cursor.owner === member)
+    return own.reduce((sum, { reader }) => sum + reader.lost, 0)
+  }
+
   wake(): void {
     for (const cursor of this.#cursors) void this.#work(cursor)
   }

@@ -7,6 +7,8 @@ export interface Reader {
   /** Offset of the next message to process; below it all is committed. */
   committed: number
   present: boolean
+  /** Messages that the retention dropped while the group was away, when it last came back. */
+  lost: number
 }
 
 /** What is kept, per partition, where no present group still wants it: for a group that comes back, or comes late. */
@@ -55,8 +57,9 @@ export class MemoryLog {
   /** The group's place, made on its first visit. A group that was away longer than the retention starts at what is left. */
   enter(group: string, from: 'oldest' | 'newest'): Reader {
     const known = this.#readers.get(group)
-    const reader = known ?? { committed: from === 'oldest' ? this.#start : this.end, present: true }
-    reader.committed = Math.max(reader.committed, this.#start)
+    const reader = known ?? { committed: from === 'oldest' ? this.#start : this.end, present: true, lost: 0 }
+    reader.lost = Math.max(this.#start - reader.committed, 0)
+    reader.committed += reader.lost
     reader.present = true
     this.#readers.set(group, reader)
     return reader

@@ -2,15 +2,15 @@
  * A Qdrant collection as a gallery: made in one request, recognized, and refused where it holds anything else.
  *
  * Which embedder the vectors are of stands in the collection's own metadata, which Qdrant (1.16 or later) writes in the
- * request that makes it: there is never a collection of which that isn't known. The revision it begins with stands there
- * too, so that a gallery that replaces another goes on where that one ended; the changes since are points (ChangeCount).
- * Replacing has to drop the collection first, for its vectors have another name and dimension: whoever is killed between
- * the two requests leaves none, and the next one begins with revision 0.
+ * request that makes it: there is never a collection of which that isn't known. The changes of a gallery are points
+ * (ChangeCount); a collection begins with the revision `firstRevision`.
  */
 import { z } from 'zod'
-import { describeError, SightlineError } from '../../errors/errors.ts'
+import { otherwise, SightlineError } from '../../errors/errors.ts'
 import type { GalleryEmbedder, OpenMode } from '../gallery.ts'
-import { type CollectionRequest, type QdrantConnection, statusOf } from './qdrant-connection.ts'
+import type { CollectionRequest, QdrantConnection } from './qdrant-connection.ts'
+import { firstGeneration, pointTo, readGenerations } from './qdrant-generations.ts'
+import { QdrantLease } from './qdrant-lease.ts'
 import type { Quantization } from './qdrant-location.ts'
 import { indexedFields, sumOfChanges, vectorName } from './qdrant-points.ts'
 
@@ -25,43 +25,38 @@ const description = z.object({
         sha256: z.string(),
         dimension: z.int(),
         firstRevision: z.int(),
+        /** Whose generation it is. */
+        gallery: z.string().optional(),
       }),
     }),
+    quantization_config: z.record(z.string(), z.unknown()).nullish(),
     params: z.object({ vectors: z.record(z.string(), z.object({ size: z.int(), distance: z.string() })) }),
   }),
   payload_schema: z.record(z.string(), z.unknown()),
 })
 
-interface Description {
+export interface Description {
   readonly embedder: GalleryEmbedder
   readonly firstRevision: number
+  readonly gallery: string | undefined
   readonly indexed: ReadonlySet<string>
+  readonly quantization: CollectionRequest['quantization_config']
 }
 
-/** Makes or checks the collection. Throws GALLERY_MISSING, GALLERY_CORRUPT, GALLERY_EMBEDDER or what `call` throws. */
+/** Checks the collection, or makes an empty one. Throws GALLERY_MISSING, GALLERY_CORRUPT, GALLERY_EMBEDDER or what `call` throws. */
 export async function prepareCollection(
   connection: QdrantConnection,
   embedder: GalleryEmbedder,
   mode: OpenMode,
   quantization: Quantization | undefined,
 ): Promise<void> {
-  let found = mode === 'read' || mode === 'write' ? await describe(connection) : await describeIfThere(connection)
-  if (found !== undefined && mode === 'replace' && found.embedder.sha256 !== embedder.sha256) {
-    const revision = found.firstRevision + (await sumOfChanges(connection))
-    await connection.call((client, collection) => client.deleteCollection(collection))
-    await create(connection, collectionFor(embedder, quantization, revision + 1))
-  } else if (found === undefined) {
-    await create(connection, collectionFor(embedder, quantization, 0))
+  let found = mode === 'create' ? await describeIfThere(connection) : await describe(connection)
+  if (found === undefined) {
+    await makeEmpty(connection, embedder, quantizationFor(quantization))
+    found = await describe(connection)
   }
-  found = await describe(connection)
   checkEmbedder(connection, found, embedder)
-  if (mode === 'read') return
-  const missing = indexedFields.filter((field) => !found.indexed.has(field))
-  for (const field_name of missing) {
-    await connection.call((client, collection) =>
-      client.createPayloadIndex(collection, { field_name, field_schema: 'keyword', wait: true }),
-    )
-  }
+  if (mode !== 'read') await makeIndexes(connection, found)
 }
 
 /** Reads the revision; refuses to go on where the gallery was rebuilt for another embedder meanwhile. */
@@ -77,20 +72,15 @@ export async function checkStillOurs(connection: QdrantConnection, embedder: Gal
   return found.firstRevision
 }
 
-async function describeIfThere(connection: QdrantConnection): Promise<Description | undefined> {
-  try {
-    return await describe(connection)
-  } catch (error) {
-    if (error instanceof SightlineError && error.code === 'GALLERY_MISSING') return undefined
-    throw error
-  }
-}
+export const describeIfThere = (connection: QdrantConnection): Promise<Description | undefined> =>
+  describe(connection).catch(otherwise(['GALLERY_MISSING']))
 
+/** Throws GALLERY_CORRUPT for a collection that is no gallery. */
 async function describe(connection: QdrantConnection): Promise<Description> {
   const answer = await connection.call((client, collection) => client.getCollection(collection))
-  const { data, error } = description.safeParse(answer)
+  const { data } = description.safeParse(answer)
   if (data === undefined) {
-    throw corrupt(connection, 'it was not made by Sightline, or by a Qdrant older than 1.16', error)
+    throw corrupt(connection, 'it was not made by Sightline, or by a Qdrant older than 1.16')
   }
   const { sightline } = data.config.metadata
   if (sightline.format !== format) {
@@ -101,7 +91,9 @@ async function describe(connection: QdrantConnection): Promise<Description> {
   if (vectors?.size !== embedder.dimension || vectors.distance !== 'Cosine') {
     throw corrupt(connection, `its vectors are not those of ${embedder.name} that it tells of`)
   }
-  return { embedder, firstRevision: sightline.firstRevision, indexed: new Set(Object.keys(data.payload_schema)) }
+  const { firstRevision, gallery } = sightline
+  const quantization = data.config.quantization_config as Description['quantization']
+  return { embedder, firstRevision, gallery, quantization, indexed: new Set(Object.keys(data.payload_schema)) }
 }
 
 function checkEmbedder({ shown }: QdrantConnection, { embedder }: Description, wanted: GalleryEmbedder): void {
@@ -115,19 +107,61 @@ function checkEmbedder({ shown }: QdrantConnection, { embedder }: Description, w
 const tell = ({ name, sha256, dimension }: GalleryEmbedder): string =>
   `${name} (${sha256.slice(0, 12)}, ${dimension} values)`
 
-/** Another process that makes the same one at the same time has done the work. */
-async function create(connection: QdrantConnection, request: CollectionRequest): Promise<void> {
-  try {
-    await connection.call((client, collection) => client.createCollection(collection, request))
-  } catch (error) {
-    if (statusOf(error) !== 409) throw error
+/** Under the writer's hold: two that make it at once, or one that builds it meanwhile, would each take the name from the other. */
+async function makeEmpty(
+  gallery: QdrantConnection,
+  embedder: GalleryEmbedder,
+  quantization: Description['quantization'],
+): Promise<void> {
+  await using _lease = await QdrantLease.take(gallery)
+  if ((await describeIfThere(gallery)) !== undefined) return
+  const next = firstGeneration(gallery.collection)
+  await makeGeneration(gallery, next, embedder, quantization)
+  await pointTo(gallery, { ...(await readGenerations(gallery)), next })
+}
+
+/** Makes the collection of a generation, empty: one that is there was never finished. */
+export async function makeGeneration(
+  gallery: QdrantConnection,
+  name: string,
+  embedder: GalleryEmbedder,
+  quantization: Description['quantization'],
+): Promise<void> {
+  const generation = gallery.sibling(name)
+  const leftover = await describeIfThere(generation)
+  if (leftover !== undefined) await dropGeneration(gallery, name)
+  await generation.create(collectionFor(gallery.collection, embedder, quantization))
+  await makeIndexes(generation, await describe(generation))
+}
+
+/** Drops one of this gallery's; somebody else's of such a name stays. */
+export async function dropGeneration(gallery: QdrantConnection, name: string): Promise<void> {
+  const generation = gallery.sibling(name)
+  const found = await describeIfThere(generation)
+  if (found === undefined) return
+  if (found.gallery !== gallery.collection) throw corrupt(generation, `its name is that of a build of ${gallery.shown}`)
+  await drop(generation)
+}
+
+/** Gone already is fine: a request whose answer got lost is sent again. */
+export const drop = async (connection: QdrantConnection): Promise<void> => {
+  await connection
+    .call((client, collection) => client.deleteCollection(collection))
+    .catch(otherwise(['GALLERY_MISSING']))
+}
+
+export async function makeIndexes(connection: QdrantConnection, { indexed }: Description): Promise<void> {
+  for (const field_name of indexedFields.filter((field) => !indexed.has(field))) {
+    await connection.call((client, collection) =>
+      client.createPayloadIndex(collection, { field_name, field_schema: 'keyword', wait: true }),
+    )
   }
 }
 
 function collectionFor(
+  gallery: string,
   embedder: GalleryEmbedder,
-  quantization: Quantization | undefined,
-  firstRevision: number,
+  quantization: Description['quantization'],
 ): CollectionRequest {
   const { name, sha256, dimension } = embedder
   return {
@@ -135,15 +169,19 @@ function collectionFor(
     hnsw_config: { m: 16, ef_construct: 128 },
     // One log: an upsert is one record of it, whole or absent.
     shard_number: 1,
-    metadata: { sightline: { format, embedder: name, sha256, dimension, firstRevision } },
-    ...(quantization === 'scalar' && { quantization_config: { scalar: { type: 'int8', always_ram: true } } }),
-    ...(quantization === 'binary' && { quantization_config: { binary: { always_ram: true } } }),
+    metadata: { sightline: { format, embedder: name, sha256, dimension, firstRevision: 0, gallery } },
+    ...(quantization && { quantization_config: quantization }),
   }
 }
 
-const corrupt = ({ shown }: QdrantConnection, why: string, cause?: unknown): SightlineError =>
+export function quantizationFor(kind: Quantization | undefined): Description['quantization'] {
+  if (kind === 'scalar') return { scalar: { type: 'int8', always_ram: true } }
+  return kind === 'binary' ? { binary: { always_ram: true } } : undefined
+}
+
+/** Without the validator's words: of somebody else's collection they help nobody. */
+const corrupt = ({ shown }: QdrantConnection, why: string): SightlineError =>
   new SightlineError(
     'GALLERY_CORRUPT',
-    `${shown} is no gallery: ${why}${cause === undefined ? '' : ` (${describeError(cause)})`}; choose another collection, or remove this one and build it again`,
-    { cause },
+    `${shown} is no gallery: ${why}; choose another collection, or remove this one and build it again`,
   )

@@ -8,7 +8,7 @@ import {
 } from '@qdrant/js-client-rest'
 import { defaultRedelivery } from '../../bus/redelivery.ts'
 import { backoffMs } from '../../errors/backoff.ts'
-import { describeError, SightlineError } from '../../errors/errors.ts'
+import { SightlineError } from '../../errors/errors.ts'
 import type { QdrantLocation } from './qdrant-location.ts'
 
 export type Point = Schemas['PointStruct']
@@ -28,19 +28,24 @@ export interface QdrantAccess {
 const backoff = { ...defaultRedelivery, maxBackoffMs: 1_000 }
 
 export class QdrantConnection {
+  readonly #location: QdrantLocation
+  readonly #access: QdrantAccess
   readonly #client: QdrantClient
-  readonly #collection: string
   readonly #deadlineMs: number
   readonly #hasKey: boolean
   readonly #closing = new AbortController()
   /** `http://host:6333/collection`, for messages. */
   readonly shown: string
+  readonly collection: string
 
   /** Connects to nothing yet. Throws CONFIG_INVALID for a key that can't be one. */
-  constructor(location: QdrantLocation, { apiKey, requestTimeoutMs = 10_000, deadlineMs = 15_000 }: QdrantAccess) {
+  constructor(location: QdrantLocation, access: QdrantAccess) {
+    const { apiKey, requestTimeoutMs = 10_000, deadlineMs = 15_000 } = access
     const { host, port, isSecure, prefix, collection } = location
+    this.#location = location
+    this.#access = access
     this.shown = `http${isSecure ? 's' : ''}://${host}:${port}${prefix}/${collection}`
-    this.#collection = collection
+    this.collection = collection
     this.#deadlineMs = deadlineMs
     this.#hasKey = apiKey !== undefined && apiKey !== ''
     if (this.#hasKey && !/^[\x21-\x7e]+$/.test(apiKey!)) {
@@ -70,9 +75,9 @@ export class QdrantConnection {
   async call<Result>(request: (client: QdrantClient, collection: string) => Promise<Result>): Promise<Result> {
     const end = performance.now() + this.#deadlineMs
     for (let attempt = 1; ; attempt += 1) {
-      if (this.#closing.signal.aborted) throw closed()
+      this.checkOpen()
       try {
-        return await request(this.#client, this.#collection)
+        return await request(this.#client, this.collection)
       } catch (error) {
         if (!passes(error)) throw this.#refused(error)
         const waitMs = backoffMs(attempt, backoff)
@@ -80,6 +85,33 @@ export class QdrantConnection {
         await this.#pause(waitMs)
       }
     }
+  }
+
+  /** One try, within a second: for what may be left undone. */
+  async once<Result>(request: (client: QdrantClient, collection: string) => Promise<Result>): Promise<Result> {
+    const access = { ...this.#access, requestTimeoutMs: 1_000, deadlineMs: 0 }
+    return new QdrantConnection(this.#location, access).call(request)
+  }
+
+  /** Makes the collection; another process that makes it at the same time has done the work. Returns whether it was this one. */
+  async create(request: CollectionRequest): Promise<boolean> {
+    try {
+      await this.call((client, collection) => client.createCollection(collection, request))
+      return true
+    } catch (error) {
+      if (statusOf(error) !== 409) throw error
+      return false
+    }
+  }
+
+  /** To another collection of the same Qdrant. */
+  sibling(collection: string): QdrantConnection {
+    return new QdrantConnection({ ...this.#location, collection }, this.#access)
+  }
+
+  /** Throws GALLERY_UNAVAILABLE once it is closed. */
+  checkOpen(): void {
+    if (this.#closing.signal.aborted) throw closed()
   }
 
   /** Ends the waiting for a server that is away. */
@@ -96,9 +128,8 @@ export class QdrantConnection {
   }
 
   #unavailable(cause: unknown): SightlineError {
-    const why = statusOf(cause) === undefined ? describeError(cause) : explain(cause)
-    return new SightlineError('GALLERY_UNAVAILABLE', `the gallery ${this.shown}: Qdrant does not answer (${why})`, {
-      cause,
+    return new SightlineError('GALLERY_UNAVAILABLE', `the gallery ${this.shown}: Qdrant does not answer`, {
+      cause: answerOf(cause),
       retryable: true,
     })
   }
@@ -108,15 +139,15 @@ export class QdrantConnection {
     if (status === undefined) return cause
     if (status === 401 || status === 403) {
       const what = this.#hasKey ? 'the API key' : 'a request without an API key'
-      const message = `the gallery ${this.shown}: Qdrant refuses ${what} (${status}): give the one of that Qdrant, as SIGHTLINE_QDRANT_API_KEY`
-      return new SightlineError('CONFIG_INVALID', message, { cause })
+      const message = `the gallery ${this.shown}: Qdrant refuses ${what} give the one of that Qdrant, as SIGHTLINE_QDRANT_API_KEY`
+      return new SightlineError('CONFIG_INVALID', message, { cause: answerOf(cause) })
     }
     if (status === 404) {
-      const message = `there is no gallery at ${this.shown} (${explain(cause)}): make one with 'sightline gallery build'`
-      return new SightlineError('GALLERY_MISSING', message, { cause })
+      const message = `there is no gallery at ${this.shown}: make one with 'sightline gallery build'`
+      return new SightlineError('GALLERY_MISSING', message, { cause: answerOf(cause) })
     }
-    return new SightlineError('INTERNAL', `the gallery ${this.shown}: Qdrant refuses a request (${explain(cause)})`, {
-      cause,
+    return new SightlineError('INTERNAL', `the gallery ${this.shown}: Qdrant refuses a request`, {
+      cause: answerOf(cause),
     })
   }
 }
@@ -136,12 +167,13 @@ function passes(error: unknown): boolean {
   return error instanceof TypeError && ['fetch failed', 'terminated'].includes(error.message)
 }
 
-/** Qdrant's own words, where it has some. */
-function explain(error: unknown): string {
+/** What Qdrant answered with: the status and its own words, where the client tells only a status's name. */
+function answerOf(error: unknown): unknown {
   const status = statusOf(error)
+  if (status === undefined) return error
   const data: unknown = error instanceof Error && 'data' in error ? error.data : undefined
   const said = (data as { status?: { error?: unknown } } | undefined)?.status?.error
-  return typeof said === 'string' ? `${status}: ${said}` : String(status)
+  return Object.assign(new Error(typeof said === 'string' ? `${status}: ${said}` : `status ${status}`), { status })
 }
 
 const closed = (): SightlineError =>

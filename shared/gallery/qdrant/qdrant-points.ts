@@ -29,11 +29,22 @@ export const entryPoint = (entry: GalleryEntry, embedder: GalleryEmbedder): Poin
 
 export type Payload = Readonly<Record<string, unknown>> | null | undefined
 
+export interface FoundPoint {
+  readonly payload?: Payload
+  readonly vector?: unknown
+}
+
 export const entryOf = (payload: Payload): Omit<GalleryEntry, 'vector'> => ({
   id: String(payload?.['id']),
   item: String(payload?.['item']),
   label: String(payload?.['label']),
   metadata: (payload?.['metadata'] ?? {}) as Record<string, unknown>,
+})
+
+/** With its vector, which Qdrant gives back under its name. */
+export const wholeEntryOf = ({ payload, vector }: FoundPoint, embedder: GalleryEmbedder): GalleryEntry => ({
+  ...entryOf(payload),
+  vector: Float32Array.from((vector as Record<string, number[]> | undefined)?.[vectorName(embedder)] ?? []),
 })
 
 export function hitsOf(found: readonly { readonly score: number; readonly payload?: Payload }[]): Hit[] {
@@ -44,8 +55,11 @@ export function hitsOf(found: readonly { readonly score: number; readonly payloa
   return hits.sort((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1))
 }
 
-/** The entries of a selection. */
-export function filterOf({ ids, items, labels }: GallerySelection): Filter {
+/**
+ * The entries of a selection whose vectors are the embedder's: of a collection that was put in the place of this one for
+ * another embedder it matches nothing, in the very request that reads or removes.
+ */
+export function filterOf({ ids, items, labels }: GallerySelection, embedder: GalleryEmbedder): Filter {
   const fields = [
     ['item', items],
     ['label', labels],
@@ -53,6 +67,7 @@ export function filterOf({ ids, items, labels }: GallerySelection): Filter {
   return {
     must: [
       { key: 'kind', match: { value: 'entry' } },
+      { has_vector: vectorName(embedder) },
       ...(ids === undefined ? [] : [{ has_id: ids.map(pointId) }]),
       ...fields.flatMap(([key, any]) => (any === undefined ? [] : [{ key, match: { any: [...any] } }])),
     ],
@@ -80,6 +95,13 @@ export class ChangeCount {
     this.#changes = 0
   }
 }
+
+/** A count that takes the sum of all of them from one number to another. */
+export const countOf = (from: number, to: number): Point => ({
+  id: randomUUID(),
+  vector: {},
+  payload: { kind: 'count', changes: to - from },
+})
 
 const countsPage = 1000
 

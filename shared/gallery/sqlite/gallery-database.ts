@@ -1,14 +1,18 @@
-/** The embedded gallery's truth: one SQLite file in a folder. Synchronous: it lives in a worker thread. */
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+/**
+ * The embedded gallery's truth: one SQLite file in a folder. Synchronous: it lives in a worker thread. That it still is the
+ * embedder's own is asked in the very transaction of each reading and writing, never before it.
+ */
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
-import { describeError, SightlineError } from '../../errors/errors.ts'
-import type { GalleryEmbedder, GalleryEntry, GalleryInfo, GallerySelection, OpenMode } from '../gallery.ts'
+import { SightlineError } from '../../errors/errors.ts'
+import type { GalleryEmbedder, GalleryEntry, GalleryInfo, GallerySelection } from '../gallery.ts'
+import { checkSchema, pragmas, readMeta, readRevision, row, transaction, writeMeta } from './gallery-schema.ts'
+import { type Database, openDatabase, passingCodes, resultCode, type SqlValue } from './open-database.ts'
 
-/** 'sigh' in the file's header: tells a gallery from any other SQLite file. */
-const applicationId = 0x73696768
-const schemaVersion = 1
-const fileName = 'gallery.sqlite'
+export const databaseName = 'gallery.sqlite'
+
+/** For a writer's transaction, at most the publishing of a large draft. */
+export const lockWaitMs = 10_000
 
 /** One row of the gallery; `row` never changes while the entry lives. */
 export interface StoredEntry {
@@ -23,44 +27,66 @@ export interface Changes {
 }
 
 export class GalleryDatabase {
-  readonly #database: DatabaseSync
+  readonly #database: Database
   readonly #embedder: GalleryEmbedder
   readonly #folder: string
+  readonly #file: string
+  readonly #inode: number
+  #entry: ReturnType<Database['prepare']> | undefined
 
-  /** Throws GALLERY_MISSING, GALLERY_CORRUPT or GALLERY_EMBEDDER. */
-  constructor(folder: string, embedder: GalleryEmbedder, mode: OpenMode) {
+  /** Opens the one that is there. Throws GALLERY_CORRUPT or GALLERY_EMBEDDER. */
+  constructor(folder: string, embedder: GalleryEmbedder, journal: 'wal' | 'delete' = 'wal') {
     this.#folder = folder
     this.#embedder = embedder
-    const isNew = prepareFolder(folder, mode)
-    this.#database = new DatabaseSync(join(folder, fileName))
+    this.#file = join(folder, databaseName)
+    this.#inode = statSync(this.#file).ino
+    this.#database = openDatabase(this.#file, lockWaitMs)
     try {
-      this.#database.exec('PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
-      if (isNew) this.#create()
-      this.#checkSchema()
-      if (mode === 'replace') this.#adoptEmbedder()
+      // Before anything is set: it may be somebody else's.
+      checkSchema(this.#database, folder)
+      this.#database.exec(pragmas(journal))
       this.#checkEmbedder()
+      const dimension = Number(readMeta(this.#database, 'dimension'))
+      if (dimension !== embedder.dimension) {
+        throw new Error(`its vectors have ${dimension} values, ${embedder.name} makes ${embedder.dimension}`)
+      }
     } catch (error) {
       this.#database.close()
-      throw error instanceof SightlineError ? error : corrupt(folder, error)
+      throw error instanceof SightlineError || passingCodes.has(resultCode(error)) ? error : corrupt(folder, error)
     }
   }
 
+  /** Twice is fine. */
   close(): void {
-    this.#database.close()
+    if (this.#database.isOpen) this.#database.close()
   }
 
   info(): GalleryInfo {
-    const { entries, items } = this.#row('SELECT count(*) AS entries, count(DISTINCT item) AS items FROM entries')
+    const counts = 'SELECT count(*) AS entries, count(DISTINCT item) AS items FROM entries'
+    const { entries, items } = row(this.#database, counts)
     return { revision: this.revision(), entries: Number(entries), items: Number(items), embedder: this.#embedder }
   }
 
   revision(): number {
-    return Number(this.#meta('revision'))
+    return readRevision(this.#database)
   }
 
   /** Changes whenever another connection has committed something. */
   dataVersion(): number {
-    return Number(this.#row('PRAGMA data_version')['data_version'])
+    return Number(row(this.#database, 'PRAGMA data_version')['data_version'])
+  }
+
+  /** All that `work` reads is one state of the gallery, and the embedder's own. */
+  read<Result>(work: () => Result): Result {
+    this.#checkStillThere()
+    return transaction(
+      this.#database,
+      () => {
+        this.#checkEmbedder()
+        return work()
+      },
+      'read',
+    )
   }
 
   put(entries: readonly GalleryEntry[]): void {
@@ -88,161 +114,85 @@ export class GalleryDatabase {
     })
   }
 
+  get(ids: readonly string[]): GalleryEntry[] {
+    const { where, values } = condition({ ids })
+    const select = `SELECT id, item, label, metadata, vector FROM entries ${where}`
+    return this.read(() => this.#database.prepare(select).all(...values)).map((found) => ({
+      ...withoutVector(found),
+      vector: toVector(found['vector'] as Uint8Array),
+    }))
+  }
+
   /** At most `most` entries after the id `after`, ordered by id. */
   page(selection: GallerySelection, after: string | null, most: number): Omit<GalleryEntry, 'vector'>[] {
     const { where, values } = condition(selection, after)
-    return this.#database
-      .prepare(`SELECT id, item, label, metadata FROM entries ${where} ORDER BY id LIMIT ${most}`)
-      .all(...values)
-      .map(({ id, item, label, metadata }) => ({
-        id: String(id),
-        item: String(item),
-        label: String(label),
-        metadata: JSON.parse(String(metadata)) as Record<string, unknown>,
-      }))
+    const select = `SELECT id, item, label, metadata FROM entries ${where} ORDER BY id LIMIT ${most}`
+    return this.read(() => this.#database.prepare(select).all(...values)).map(withoutVector)
   }
 
   changesSince(revision: number): Changes {
     const removed = this.#database.prepare('SELECT row FROM removals WHERE revision > ?').all(revision)
     const stored = this.#database.prepare('SELECT row, vector FROM entries WHERE revision > ?')
     return {
-      removed: removed.map(({ row }) => Number(row)),
+      removed: removed.map((one) => Number(one['row'])),
       stored: mapRows(stored.iterate(revision)),
     }
   }
 
   /** The entry of a row with its vector; undefined where it is gone. */
-  entry(row: number): (Omit<GalleryEntry, 'metadata'> & { readonly row: number }) | undefined {
-    const found = this.#database.prepare('SELECT id, item, label, vector FROM entries WHERE row = ?').get(row)
+  entry(place: number): (Omit<GalleryEntry, 'metadata'> & { readonly row: number }) | undefined {
+    // Asked for each candidate of each search.
+    this.#entry ??= this.#database.prepare('SELECT id, item, label, vector FROM entries WHERE row = ?')
+    const found = this.#entry.get(place)
     if (found === undefined) return undefined
     const { id, item, label, vector } = found
-    return { row, id: String(id), item: String(item), label: String(label), vector: toVector(vector as Uint8Array) }
-  }
-
-  /** Refuses to go on when the gallery was rebuilt for another embedder meanwhile. */
-  checkStillOurs(): void {
-    this.#checkEmbedder()
+    const entry = { id: String(id), item: String(item), label: String(label), vector: toVector(vector as Uint8Array) }
+    return { row: place, ...entry }
   }
 
   /** All or nothing, durable when it returns; the revision grows if anything changed. */
   #change(write: (revision: number) => number): number {
-    this.#database.exec('BEGIN IMMEDIATE')
-    try {
+    this.#checkStillThere()
+    return transaction(this.#database, () => {
+      this.#checkEmbedder()
       const revision = this.revision() + 1
       const changed = write(revision)
-      if (changed > 0) this.#setMeta('revision', String(revision))
-      this.#database.exec('COMMIT')
+      if (changed > 0) writeMeta(this.#database, 'revision', String(revision))
       return changed
-    } catch (error) {
-      this.#database.exec('ROLLBACK')
-      throw error
-    }
-  }
-
-  #create(): void {
-    this.#database.exec(`
-      PRAGMA application_id = ${applicationId};
-      PRAGMA user_version = ${schemaVersion};
-      BEGIN;
-      CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-      CREATE TABLE entries (row INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, item TEXT NOT NULL,
-        label TEXT NOT NULL, metadata TEXT NOT NULL, vector BLOB NOT NULL, revision INTEGER NOT NULL) STRICT;
-      CREATE INDEX entries_by_item ON entries (item);
-      CREATE INDEX entries_by_label ON entries (label);
-      CREATE INDEX entries_by_revision ON entries (revision);
-      CREATE TABLE removals (row INTEGER PRIMARY KEY, revision INTEGER NOT NULL) STRICT;
-      CREATE INDEX removals_by_revision ON removals (revision);
-      INSERT INTO meta VALUES ('revision', '0');
-      COMMIT`)
-    this.#setEmbedder()
-  }
-
-  #checkSchema(): void {
-    if (Number(this.#row('PRAGMA application_id')['application_id']) !== applicationId) {
-      throw corrupt(this.#folder, new Error(`${fileName} is another program's database`))
-    }
-    const version = Number(this.#row('PRAGMA user_version')['user_version'])
-    if (version !== schemaVersion) {
-      throw new SightlineError(
-        'GALLERY_CORRUPT',
-        `the gallery ${this.#folder} has the format ${version}, this version reads ${schemaVersion}: upgrade Sightline or rebuild the gallery`,
-      )
-    }
-  }
-
-  #adoptEmbedder(): void {
-    if (this.#meta('sha256') === this.#embedder.sha256) return
-    this.#change((revision) => {
-      this.#database.exec(`INSERT OR REPLACE INTO removals SELECT row, ${revision} FROM entries; DELETE FROM entries`)
-      this.#setEmbedder()
-      return 1
     })
   }
 
+  /** A file that was removed can still be written to: into nothing. */
+  #checkStillThere(): void {
+    if (statSync(this.#file, { throwIfNoEntry: false })?.ino === this.#inode) return
+    const message = `the gallery ${this.#folder} was removed while it was in use: start again what uses it`
+    throw new SightlineError('GALLERY_MISSING', message, { retryable: true })
+  }
+
   #checkEmbedder(): void {
-    const name = this.#meta('embedder')
-    const sha256 = this.#meta('sha256')
+    const sha256 = readMeta(this.#database, 'sha256')
     if (sha256 === this.#embedder.sha256) return
+    const name = readMeta(this.#database, 'embedder')
     throw new SightlineError(
       'GALLERY_EMBEDDER',
       `the gallery ${this.#folder} holds vectors of ${name} (${sha256.slice(0, 12)}), loaded is ${this.#embedder.name} (${this.#embedder.sha256.slice(0, 12)}): rebuild it with 'sightline gallery build', or choose the models it was built with`,
     )
   }
-
-  #setEmbedder(): void {
-    this.#setMeta('embedder', this.#embedder.name)
-    this.#setMeta('sha256', this.#embedder.sha256)
-    this.#setMeta('dimension', String(this.#embedder.dimension))
-  }
-
-  #meta(name: string): string {
-    return String(this.#row('SELECT value FROM meta WHERE name = ?', name)['value'])
-  }
-
-  #setMeta(name: string, value: string): void {
-    this.#database.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)').run(name, value)
-  }
-
-  #row(sql: string, ...values: readonly SQLInputValue[]): Record<string, unknown> {
-    const row = this.#database.prepare(sql).get(...values)
-    if (row === undefined) throw corrupt(this.#folder, new Error(`no answer to ${sql}`))
-    return row
-  }
 }
 
-/** Returns whether a new gallery has to be made. */
-function prepareFolder(folder: string, mode: OpenMode): boolean {
-  if (existsSync(join(folder, fileName))) return false
-  const names = existsSync(folder) ? readdirSync(folder) : []
-  if (names.length > 0) {
-    throw new SightlineError(
-      'GALLERY_CORRUPT',
-      `${folder} is no gallery: it holds ${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''} but no ${fileName}`,
-    )
-  }
-  if (mode !== 'replace' && mode !== 'create') {
-    throw new SightlineError(
-      'GALLERY_MISSING',
-      `there is no gallery in ${folder}: make one with 'sightline gallery build'`,
-    )
-  }
-  mkdirSync(folder, { recursive: true })
-  return true
-}
-
-const corrupt = (folder: string, cause: unknown): SightlineError =>
+export const corrupt = (folder: string, cause: unknown): SightlineError =>
   new SightlineError(
     'GALLERY_CORRUPT',
-    `the gallery ${folder} can't be read (${describeError(cause)}): restore it from a backup, or remove the folder and build it again`,
+    `the gallery ${folder} can't be read; restore it from a backup, or remove the folder and build it again`,
     { cause },
   )
 
 function condition(
   selection: GallerySelection,
   after: string | null = null,
-): { readonly where: string; readonly values: readonly SQLInputValue[] } {
+): { readonly where: string; readonly values: readonly SqlValue[] } {
   const parts: string[] = []
-  const values: SQLInputValue[] = []
+  const values: SqlValue[] = []
   for (const [column, wanted] of [
     ['id', selection.ids],
     ['item', selection.items],
@@ -260,8 +210,15 @@ function condition(
   return { where: parts.length === 0 ? '' : `WHERE ${parts.join(' AND ')}`, values }
 }
 
+const withoutVector = ({ id, item, label, metadata }: Record<string, unknown>): Omit<GalleryEntry, 'vector'> => ({
+  id: String(id),
+  item: String(item),
+  label: String(label),
+  metadata: JSON.parse(String(metadata)) as Record<string, unknown>,
+})
+
 function* mapRows(rows: Iterable<Record<string, unknown>>): Generator<StoredEntry> {
-  for (const { row, vector } of rows) yield { row: Number(row), vector: toVector(vector as Uint8Array) }
+  for (const { row: place, vector } of rows) yield { row: Number(place), vector: toVector(vector as Uint8Array) }
 }
 
 /** Copied: a blob lies unaligned in SQLite's memory. */

@@ -1,13 +1,16 @@
 /** The embedded gallery as its worker thread holds it: the database, and all vectors in memory for the exact scan. */
 
-import type { GalleryEmbedder, GalleryEntry, GalleryInfo, GallerySelection, Hit, OpenMode } from '../gallery.ts'
+import type { GalleryEmbedder, GalleryEntry, GalleryInfo, GallerySelection, Hit } from '../gallery.ts'
 import { checkVector, cosine } from '../vectors.ts'
 import { ExactScan } from './exact-scan.ts'
-import { GalleryDatabase } from './gallery-database.ts'
+import type { GalleryDatabase } from './gallery-database.ts'
 
 /** Rows taken from the 8-bit scan for every wanted hit; their exact similarities decide. */
 const rerankFactor = 4
 const rerankAtLeast = 32
+
+/** No version of a database. */
+const unknown = -1
 
 export class GalleryIndex {
   readonly #database: GalleryDatabase
@@ -17,36 +20,34 @@ export class GalleryIndex {
   readonly #rows: number[] = []
   readonly #places = new Map<number, number>()
   #revision = 0
-  #dataVersion = -1
+  /** Of what is in memory; a connection's own changes do not count. */
+  #dataVersion = unknown
   #info: GalleryInfo | undefined
 
-  constructor(folder: string, embedder: GalleryEmbedder, mode: OpenMode) {
-    this.#database = new GalleryDatabase(folder, embedder, mode)
+  constructor(database: GalleryDatabase, embedder: GalleryEmbedder) {
+    this.#database = database
     this.#embedder = embedder
     this.#scan = new ExactScan(embedder.dimension)
-    this.#refresh()
-  }
-
-  close(): void {
-    this.#database.close()
+    this.#database.read(() => this.#refresh())
   }
 
   info(): GalleryInfo {
-    this.#refresh()
-    this.#info ??= this.#database.info()
-    return this.#info
+    return this.#database.read(() => {
+      this.#refresh()
+      this.#info ??= this.#database.info()
+      return this.#info
+    })
   }
 
   put(entries: readonly GalleryEntry[]): void {
     for (const { id, vector } of entries) checkVector(id, vector, this.#embedder)
-    this.#database.checkStillOurs()
     this.#database.put(entries)
-    this.#load()
+    this.#dataVersion = unknown
   }
 
   remove(selection: GallerySelection): number {
     const removed = this.#database.remove(selection)
-    this.#load()
+    this.#dataVersion = unknown
     return removed
   }
 
@@ -54,13 +55,19 @@ export class GalleryIndex {
     return this.#database.page(selection, after, most)
   }
 
+  get(ids: readonly string[]): GalleryEntry[] {
+    return this.#database.get(ids)
+  }
+
   search(queries: readonly Float32Array[], k: number): Hit[][] {
-    this.#refresh()
-    return queries.map((query) => this.#searchOne(query, k))
+    for (const query of queries) checkVector('the query', query, this.#embedder)
+    return this.#database.read(() => {
+      this.#refresh()
+      return queries.map((query) => (k < 1 ? [] : this.#searchOne(query, k)))
+    })
   }
 
   #searchOne(query: Float32Array, k: number): Hit[] {
-    checkVector('the query', query, this.#embedder)
     const near = this.#scan.search(query, Math.max(k * rerankFactor, rerankAtLeast))
     const hits = near.flatMap((place): Hit[] => {
       const entry = this.#database.entry(this.#rows[place]!)
@@ -75,7 +82,6 @@ export class GalleryIndex {
   #refresh(): void {
     const version = this.#database.dataVersion()
     if (version === this.#dataVersion) return
-    this.#database.checkStillOurs()
     this.#load()
     this.#dataVersion = version
   }

@@ -1,9 +1,10 @@
 /** The embedded gallery: SQLite on disk as the only truth, an exact scan in memory, both in a worker thread. Survives kill -9. */
 import { Worker } from 'node:worker_threads'
-import { describeError, SightlineError } from '../../errors/errors.ts'
+import { otherwise, SightlineError } from '../../errors/errors.ts'
 import { fromPortable } from '../../errors/portable-error.ts'
 import type {
   Gallery,
+  GalleryBuild,
   GalleryEmbedder,
   GalleryEntry,
   GalleryInfo,
@@ -23,9 +24,20 @@ export interface SqliteGalleryOptions {
 /** Entries read at a time by `list`. */
 const pageSize = 500
 
-/** Throws GALLERY_MISSING, GALLERY_CORRUPT or GALLERY_EMBEDDER, each with what to do. */
-export async function openSqliteGallery({ folder, embedder, mode }: SqliteGalleryOptions): Promise<Gallery> {
-  const setup: GallerySetup = { folder, embedder, mode }
+/** Throws GALLERY_MISSING, GALLERY_CORRUPT, GALLERY_EMBEDDER or GALLERY_BUSY, each with what to do. */
+export const openSqliteGallery = (options: SqliteGalleryOptions): Promise<Gallery> => open(options)
+
+/** Throws GALLERY_CORRUPT or GALLERY_BUSY. */
+export async function openSqliteBuild(options: Omit<SqliteGalleryOptions, 'mode'>): Promise<GalleryBuild> {
+  await using scope = new AsyncDisposableStack()
+  const draft = scope.use(await open({ ...options, mode: 'build' }))
+  const current = await open({ ...options, mode: 'read' }).catch(otherwise(['GALLERY_MISSING', 'GALLERY_EMBEDDER']))
+  if (current !== undefined) scope.use(current)
+  const owned = scope.move()
+  return { draft, current, publish: () => draft.publish(), [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+async function open(setup: GallerySetup): Promise<SqliteGallery> {
   const gallery = new SqliteGallery(new Worker(new URL('./gallery-worker.ts', import.meta.url), { workerData: setup }))
   await gallery.opened
   return gallery
@@ -52,7 +64,7 @@ class SqliteGallery implements Gallery {
       cause = error
     })
     worker.on('exit', () => {
-      const error = new SightlineError('GALLERY_UNAVAILABLE', `the gallery's worker is gone: ${describeError(cause)}`, {
+      const error = new SightlineError('GALLERY_UNAVAILABLE', "the gallery's worker is gone", {
         cause,
         retryable: true,
       })
@@ -67,11 +79,15 @@ class SqliteGallery implements Gallery {
   }
 
   async put(entries: readonly GalleryEntry[]): Promise<void> {
-    if (entries.length > 0) await this.#request({ operation: 'put', entries })
+    await this.#request({ operation: 'put', entries })
   }
 
   remove(selection: GallerySelection): Promise<number> {
     return this.#request({ operation: 'remove', selection }) as Promise<number>
+  }
+
+  get(ids: readonly string[]): Promise<readonly GalleryEntry[]> {
+    return this.#request({ operation: 'get', ids }) as Promise<GalleryEntry[]>
   }
 
   async *list(selection: GallerySelection): AsyncGenerator<Omit<GalleryEntry, 'vector'>> {
@@ -85,9 +101,13 @@ class SqliteGallery implements Gallery {
     }
   }
 
-  async search(queries: readonly Float32Array[], k: number): Promise<readonly (readonly Hit[])[]> {
-    if (queries.length === 0) return []
-    return (await this.#request({ operation: 'search', queries, k })) as Hit[][]
+  search(queries: readonly Float32Array[], k: number): Promise<readonly (readonly Hit[])[]> {
+    return this.#request({ operation: 'search', queries, k }) as Promise<Hit[][]>
+  }
+
+  /** Of a build's draft. */
+  publish(): Promise<GalleryInfo> {
+    return this.#request({ operation: 'publish' }) as Promise<GalleryInfo>
   }
 
   [Symbol.asyncDispose](): Promise<void> {

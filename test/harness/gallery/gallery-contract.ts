@@ -1,139 +1,15 @@
-/** What every gallery driver promises; each driver's test file runs it. */
-import { describe, expect, test } from 'vitest'
-import type { Gallery } from '../../../shared/gallery/gallery.ts'
-import { embedder, entryOf, vectorOf } from './entries.ts'
+/** What every gallery driver promises; each driver's test file runs this suite on it. */
+import { describe } from 'vitest'
+import { buildingContract } from './contract/building.ts'
+import { entriesContract } from './contract/entries.ts'
+import { openingContract } from './contract/opening.ts'
+import { contractTools, type GalleryDriver } from './contract/tools.ts'
+import { writersContract } from './contract/writers.ts'
 
-const idsOf = async (gallery: Gallery, ...selection: Parameters<Gallery['list']>): Promise<string[]> => {
-  const ids: string[] = []
-  for await (const { id } of gallery.list(...selection)) ids.push(id)
-  return ids
-}
-
-const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, index) => sum + value * b[index]!, 0)
-
-/** `open` makes an empty gallery of the embedder above. */
-export function galleryContract(name: string, open: () => Promise<Gallery>): void {
-  describe(`${name} as a gallery`, () => {
-    test('is empty at first and finds nothing', async () => {
-      await using gallery = await open()
-      expect(await gallery.info()).toMatchObject({ entries: 0, items: 0, embedder })
-      expect(await gallery.search([vectorOf(1), vectorOf(2)], 5)).toEqual([[], []])
-      expect(await gallery.search([], 5)).toEqual([])
-      expect(await idsOf(gallery, {})).toEqual([])
-    })
-
-    test('finds an entry as soon as it was put, best first, with its cosine similarity', async () => {
-      await using gallery = await open()
-      await gallery.put([entryOf('a', 1), entryOf('b', 2), entryOf('c', 3)])
-      const [hits] = await gallery.search([vectorOf(2)], 2)
-      expect(hits).toHaveLength(2)
-      expect(hits![0]).toMatchObject({ id: 'b', item: 'item-b', label: 'Label b' })
-      expect(hits![0]!.score).toBeCloseTo(1, 4)
-      const others = ['a', 'c'].map((id) => dot(vectorOf(2), vectorOf(id === 'a' ? 1 : 3)))
-      expect(hits![1]!.score).toBeCloseTo(Math.max(...others), 4)
-    })
-
-    test('finds exactly what a comparison with every entry finds', async () => {
-      await using gallery = await open()
-      const entries = Array.from({ length: 400 }, (_, index) => entryOf(String(index), index))
-      await gallery.put(entries)
-      for (const seed of [7, 1001, 1002, 1003]) {
-        const query = vectorOf(seed)
-        const [hits] = await gallery.search([query], 10)
-        const exact = entries.map(({ id, vector }) => ({ id, score: dot(query, vector) }))
-        exact.sort((a, b) => b.score - a.score)
-        expect(hits!.map(({ id }) => id)).toEqual(exact.slice(0, 10).map(({ id }) => id))
-      }
-    })
-
-    test('answers each query of a batch, with fewer hits where it holds fewer', async () => {
-      await using gallery = await open()
-      await gallery.put([entryOf('a', 1), entryOf('b', 2)])
-      const hits = await gallery.search([vectorOf(1), vectorOf(2), vectorOf(1)], 10)
-      expect(hits.map((one) => one.map(({ id }) => id)[0])).toEqual(['a', 'b', 'a'])
-      expect(hits.map((one) => one.length)).toEqual([2, 2, 2])
-    })
-
-    test('puts the same id again as a replacement', async () => {
-      await using gallery = await open()
-      await gallery.put([entryOf('a', 1), entryOf('b', 2)])
-      await gallery.put([entryOf('a', 9, { label: 'new' })])
-      expect(await gallery.info()).toMatchObject({ entries: 2 })
-      expect((await gallery.search([vectorOf(9)], 1))[0]![0]).toMatchObject({ id: 'a', label: 'new' })
-      expect((await gallery.search([vectorOf(1)], 1))[0]![0]!.score).toBeLessThan(0.99)
-    })
-
-    test('removes by id, item and label, and no longer finds what it removed', async () => {
-      await using gallery = await open()
-      const six = ['a', 'b', 'c', 'd', 'e', 'f'].map((id, seed) => entryOf(id, seed, { item: seed < 3 ? 'x' : 'y' }))
-      await gallery.put(six)
-      expect(await gallery.remove({ ids: ['a', 'nobody'] })).toBe(1)
-      expect(await gallery.remove({ items: ['x'], labels: ['Label b', 'Label e'] })).toBe(1)
-      expect(await gallery.remove({ labels: ['Label e'] })).toBe(1)
-      expect(await idsOf(gallery, {})).toEqual(['c', 'd', 'f'])
-      for (const [seed, id] of [2, 3, 5].map((one) => [one, 'abcdef'[one]] as const)) {
-        expect((await gallery.search([vectorOf(seed)], 1))[0]![0]!.id).toBe(id)
-      }
-      expect((await gallery.search([vectorOf(0)], 9))[0]!.map(({ id }) => id).toSorted()).toEqual(['c', 'd', 'f'])
-      expect(await gallery.remove({ items: ['nobody'] })).toBe(0)
-    })
-
-    test('lists in the order of the ids, selected, with metadata and any text', async () => {
-      await using gallery = await open()
-      const label = 'Ünï “quoted” \u0000-free label with spaces 商品 '.padEnd(900, '.')
-      const metadata = { price: 1.5, tags: ['a', 'b'], nested: { deep: null } }
-      await gallery.put([entryOf('b', 2), entryOf("a'; DROP", 1, { label: label.replace('\u0000', ''), metadata })])
-      const all: unknown[] = []
-      for await (const entry of gallery.list({})) all.push(entry)
-      expect(all).toEqual([
-        { id: "a'; DROP", item: "item-a'; DROP", label: label.replace('\u0000', ''), metadata },
-        { id: 'b', item: 'item-b', label: 'Label b', metadata: {} },
-      ])
-      expect(await idsOf(gallery, { items: ['item-b'] })).toEqual(['b'])
-      expect(await idsOf(gallery, { ids: ['b'], items: ['item-a'] })).toEqual([])
-    })
-
-    test('lists more than a page', async () => {
-      await using gallery = await open()
-      const names = Array.from({ length: 1203 }, (_, index) => String(index).padStart(5, '0'))
-      await gallery.put(names.map((id, seed) => entryOf(id, seed)))
-      expect(await idsOf(gallery, {})).toEqual(names)
-    })
-
-    test('counts revisions up with every change, and only then', async () => {
-      await using gallery = await open()
-      const revisions: number[] = [(await gallery.info()).revision]
-      await gallery.put([entryOf('a', 1)])
-      revisions.push((await gallery.info()).revision)
-      await gallery.remove({ ids: ['a'] })
-      revisions.push((await gallery.info()).revision)
-      expect(revisions[1]).toBeGreaterThan(revisions[0]!)
-      expect(revisions[2]).toBeGreaterThan(revisions[1]!)
-      await gallery.remove({ ids: ['a'] })
-      await gallery.put([])
-      expect((await gallery.info()).revision).toBe(revisions[2])
-    })
-
-    test.each([
-      ['of another length', vectorOf(1, 16)],
-      ['that is not of unit length', vectorOf(1).map((value) => value * 2)],
-      ['of zeros', new Float32Array(32)],
-      ['with NaN', vectorOf(1).fill(Number.NaN, 3, 4)],
-    ])('refuses a vector %s, and with it the whole batch', async (_name, vector) => {
-      await using gallery = await open()
-      await expect(gallery.put([entryOf('good', 1), entryOf('bad', 2, { vector })])).rejects.toMatchObject({
-        code: 'GALLERY_EMBEDDER',
-        retryable: false,
-      })
-      expect(await gallery.info()).toMatchObject({ entries: 0 })
-      await expect(gallery.search([vector], 1)).rejects.toMatchObject({ code: 'GALLERY_EMBEDDER' })
-    })
-
-    test('may be closed twice, and then refuses', async () => {
-      const gallery = await open()
-      await gallery[Symbol.asyncDispose]()
-      await gallery[Symbol.asyncDispose]()
-      await expect(gallery.info()).rejects.toMatchObject({ code: 'GALLERY_UNAVAILABLE' })
-    })
-  })
+export function galleryContract(driver: GalleryDriver): void {
+  const tools = contractTools(driver)
+  describe(`a gallery in ${driver.name}: entries`, () => entriesContract(tools))
+  describe(`a gallery in ${driver.name}: opening`, () => openingContract(tools))
+  describe(`a gallery in ${driver.name}: writers`, () => writersContract(tools))
+  describe(`a gallery in ${driver.name}: building`, () => buildingContract(tools))
 }

@@ -86,6 +86,9 @@ class Collection:
             for points in found
         ]
 
+    def delete_points(self, body):
+        return self.update([delete(body)])
+
     def scroll(self, body):
         offset = body.get("offset")
         request = edge.ScrollRequest(
@@ -93,6 +96,7 @@ class Collection:
             limit=body["limit"],
             filter=to_filter(body.get("filter")),
             with_payload=body["with_payload"],
+            with_vector=body.get("with_vector", False),
         )
         points, following = self.shard.scroll(request)
         return {
@@ -142,7 +146,7 @@ def quantization(config):
 
 def upsert(body):
     points = [edge.Point(one["id"], one["vector"], one.get("payload")) for one in body["points"]]
-    return edge.UpdateOperation.upsert_points(points)
+    return edge.UpdateOperation.upsert_points(points, to_filter(body.get("update_filter")))
 
 
 def delete(body):
@@ -161,6 +165,8 @@ def to_filter(body):
 def condition(body):
     if "has_id" in body:
         return edge.HasIdCondition(set(body["has_id"]))
+    if "has_vector" in body:
+        return edge.HasVectorCondition(body["has_vector"])
     match = body["match"]
     wanted = edge.MatchAny(match["any"]) if "any" in match else edge.MatchValue(match["value"])
     return edge.FieldCondition(body["key"], match=wanted)
@@ -179,11 +185,12 @@ def query_request(body):
 
 
 def record(point):
-    return {"id": str(point.id), "payload": point.payload}
+    vector = getattr(point, "vector", None)
+    return {"id": str(point.id), "payload": point.payload, **({"vector": vector} if vector else {})}
 
 
 class Server:
-    """All collections of a folder."""
+    """All collections of a folder, and the other names that they have."""
 
     def __init__(self, folder, api_key):
         self.folder = folder
@@ -191,12 +198,22 @@ class Server:
         self.lock = threading.Lock()
         made = [path.parent for path in folder.glob("*/config.json")]
         self.collections = {path.name: Collection(path) for path in made}
+        file = folder / "aliases.json"
+        self.aliases = json.loads(file.read_text()) if file.exists() else {}
 
     def answer(self, method, path, body, key):
         if self.api_key is not None and key != self.api_key:
             raise Refusal(401, "Must provide an API key or an Authorization bearer token")
         if path == "/readyz":
             return "all shards are ready"
+        with self.lock:
+            if (method, path) == ("GET", "/aliases"):
+                known = self.aliases.items()
+                return {"aliases": [{"alias_name": one, "collection_name": other} for one, other in known]}
+            if (method, path) == ("GET", "/collections"):
+                return {"collections": [{"name": name} for name in self.collections]}
+            if (method, path) == ("POST", "/collections/aliases"):
+                return self.change_aliases(body["actions"])
         parts = re.fullmatch(r"/collections/([^/]+)(/.*)?", path)
         if parts is None:
             raise Refusal(404, f"no {path} here")
@@ -204,10 +221,11 @@ class Server:
         with self.lock:
             if (method, action) == ("PUT", ""):
                 return self.create(name, body)
+            if (method, action) == ("DELETE", ""):
+                return self.delete(name) if name in self.collections else False
+            name = self.aliases.get(name, name)
             if name not in self.collections:
                 raise Refusal(404, f"Not found: Collection `{name}` doesn't exist!")
-            if (method, action) == ("DELETE", ""):
-                return self.delete(name)
             collection = self.collections[name]
             actions = {
                 ("GET", ""): lambda _: collection.describe(),
@@ -218,6 +236,7 @@ class Server:
                 ("POST", "/points/query/batch"): collection.query_batch,
                 ("POST", "/points/scroll"): collection.scroll,
                 ("POST", "/points/count"): collection.count,
+                ("POST", "/points/delete"): collection.delete_points,
                 ("POST", "/facet"): collection.facet,
             }
             if (method, action) not in actions:
@@ -227,6 +246,8 @@ class Server:
     def create(self, name, config):
         if name in self.collections:
             raise Refusal(409, f"Wrong input: Collection `{name}` already exists!")
+        if name in self.aliases:
+            raise Refusal(400, f"Wrong input: Can't create collection with name {name}. Alias with the same name exists")
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         # The rename makes the collection, whole or not at all.
@@ -236,7 +257,27 @@ class Server:
         self.collections[name] = Collection(folder)
         return True
 
+    def change_aliases(self, actions):
+        """All of them or, where one is refused, none."""
+        aliases = dict(self.aliases)
+        for action in actions:
+            for kind, one in action.items():
+                if kind == "delete_alias":
+                    aliases.pop(one["alias_name"], None)
+                elif one["alias_name"] in self.collections:
+                    raise Refusal(409, f"Wrong input: Collection `{one['alias_name']}` already exists!")
+                elif one["collection_name"] not in self.collections:
+                    raise Refusal(404, f"Not found: Collection `{one['collection_name']}` doesn't exist!")
+                else:
+                    aliases[one["alias_name"]] = one["collection_name"]
+        partial = self.folder / "aliases.tmp"
+        partial.write_text(json.dumps(aliases))
+        partial.rename(self.folder / "aliases.json")
+        self.aliases = aliases
+        return True
+
     def delete(self, name):
+        self.aliases = {one: other for one, other in self.aliases.items() if other != name}
         collection = self.collections.pop(name)
         collection.shard.close()
         (collection.folder / "config.json").unlink()

@@ -63,5 +63,29 @@ export function describeState(name: string, open: () => Promise<State>): void {
       expect(await state.get(randomUUID())).toBeUndefined()
       await state.delete(randomUUID())
     })
+
+    test('keeps nothing at all as a value, which is not the same as none', async () => {
+      await using state = await open()
+      const key = randomUUID()
+      await state.set(key, new Uint8Array(0), hour)
+      expect((await state.get(key))?.byteLength).toBe(0)
+    })
+
+    test('a key that was set or deleted is claimed as what it now is', async () => {
+      await using state = await open()
+      const key = randomUUID()
+      await state.set(key, new TextEncoder().encode('a'), hour)
+      expect(await state.claim(key, 'b', hour)).toBe('a')
+      await state.delete(key)
+      expect(await state.claim(key, 'b', hour)).toBe('b')
+      expect(new TextDecoder().decode(await state.get(key))).toBe('b')
+    })
+
+    test('may be closed twice', async () => {
+      const state = await open()
+      await state.set(randomUUID(), new Uint8Array([1]), hour)
+      await state[Symbol.asyncDispose]()
+      await state[Symbol.asyncDispose]()
+    })
   })
 }

@@ -5,6 +5,7 @@ import { type MessageInterface, Parser } from '@asyncapi/parser'
 import { expect, test } from 'vitest'
 import type { MessageLimit } from '../../../shared/bus/bus.ts'
 import { frameIdHeader, leftOutHeader, redriveOfHeader } from '../../../shared/contracts/dead-letter.ts'
+import { deadLetterTopic, defaultMessageLimit } from '../../../shared/contracts/dead-letter-topics.ts'
 import { encodeFrame } from '../../../shared/contracts/frame.ts'
 import {
   encodeRecognitionEvent,
@@ -12,7 +13,7 @@ import {
   recognitionEventJsonSchema,
 } from '../../../shared/contracts/recognition-event.ts'
 import { defaultTopicPlan, planTopics } from '../../../shared/contracts/topic-plan.ts'
-import { deadLetterTopic, defaultMessageLimit, topicNames } from '../../../shared/contracts/topics.ts'
+import { topicNames } from '../../../shared/contracts/topology.ts'
 import { SightlineError } from '../../../shared/errors/errors.ts'
 import { deadLetter } from '../../../shared/stage/dead-letters.ts'
 

@@ -198,10 +198,15 @@ describe('crops', () => {
     expect(isRed(pixel(back, 20, 100)) && isBlue(pixel(back, 200, 100))).toBe(true)
   })
 
-  test.each(['P6\n100 100\n255\nshort', 'P6\n0 0\n255\n', 'P6\n', 'P6 but no header', 'P6\n99999 99999\n255\n'])(
+  test.each(['P6\n100 100\n255\nshort', 'P6\n0 0\n255\n', 'P6\n', 'P6 but no header'])(
     'whose pixels are not as many as they say are refused: %j',
     async (text) => {
       await expect(decodeCrop(new TextEncoder().encode(text))).rejects.toMatchObject({ code: 'IMAGE_UNREADABLE' })
     },
   )
+
+  test('that say they are huge are refused for it', async () => {
+    const huge = new TextEncoder().encode('P6\n99999 99999\n255\n')
+    await expect(decodeCrop(huge)).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE' })
+  })
 })

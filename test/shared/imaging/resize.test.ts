@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { average, cutCrop } from '../../../shared/imaging/crop.ts'
 import { cropAndResize, type Interpolation, wholeRect } from '../../../shared/imaging/resize.ts'
 import type { InputContract } from '../../../shared/inference/model-manifest.ts'
-import { normalizationTable, writePlanes } from '../../../shared/inference/to-tensor.ts'
+import { normalizationTable, writePixels, writePlanes } from '../../../shared/inference/to-tensor.ts'
 import { noise } from '../../harness/noise.ts'
 
 const golden = <T>(name: string): T =>
@@ -84,6 +84,16 @@ describe('pixels as planes', () => {
     const expected = golden<number[]>('tensor')
     for (const [index, value] of expected.entries()) expect(tensor[index]).toBeCloseTo(value, 5)
   })
+
+  test.each(golden<(Partial<InputContract> & { values: number[] })[]>('input'))(
+    'are what a network of $layout and $colorOrder takes',
+    ({ values, ...other }) => {
+      const tensor = new Float32Array(12)
+      const write = other.layout === 'NCHW' ? writePlanes : writePixels
+      write(noise(12, 3), normalizationTable({ ...contract, ...other }), tensor, 0)
+      for (const [index, value] of values.entries()) expect(tensor[index]).toBeCloseTo(value, 5)
+    },
+  )
 
   test('change places where the network takes BGR, and begin at the offset', () => {
     const plain = { ...contract, scale: 1, mean: [0, 0, 0], std: [1, 1, 1], colorOrder: 'BGR' } as const

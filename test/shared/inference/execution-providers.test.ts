@@ -6,9 +6,9 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { openEmbedderSession, recordEmbedderCanary } from '../../../services/embedder/session.ts'
 import { openOnProviders } from '../../../shared/inference/execution-providers.ts'
 import type { EmbedderManifest, Model } from '../../../shared/inference/model-manifest.ts'
-import { executionCheck } from '../../../shared/process/execution-check.ts'
 import { Health } from '../../../shared/process/health.ts'
 import { Metrics } from '../../../shared/process/metrics.ts'
+import { networkChecks } from '../../../shared/process/running-stage.ts'
 import { embedderFile } from '../../harness/networks.ts'
 
 /** A runtime on a machine where only some of what it was built with works; a session is its providers. */
@@ -133,14 +133,23 @@ describe('the runtime of this machine', () => {
     expect(['cuda', 'EXECUTION_PROVIDER']).toContain(ended)
   })
 
+  const idle = {
+    oldest: () => null,
+    lag: async () => 0,
+    lost: () => 0,
+    troubles: () => [],
+    closed: Promise.resolve(),
+    [Symbol.asyncDispose]: async () => undefined,
+  }
+
   test('falls back visibly: in the readiness, which stays, and in the metrics', async () => {
     const options = { ...workers, executionProviders: ['no-such-thing'], executionFallback: true }
     await using session = await openEmbedderSession(model, options)
     const health = new Health()
     const metrics = new Metrics(health)
     health.phase = 'running'
-    health.add(executionCheck(session))
-    metrics.watchExecution('embedder', session)
+    for (const check of networkChecks(session)) health.add(check)
+    metrics.watch({ name: 'embedder', subscription: idle, network: session }, Date.now)
     const readiness = await health.readiness()
     expect(readiness.status).toBe('degraded')
     expect(readiness.checks).toEqual([
@@ -149,6 +158,7 @@ describe('the runtime of this machine', () => {
         isRequired: false,
         problem: expect.stringContaining('asked for no-such-thing, runs on cpu'),
       },
+      { name: 'model', isRequired: true, problem: null },
     ])
     expect(await metrics.text()).toContain('sightline_execution_provider{stage="embedder",provider="cpu"} 1')
   })

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { SightlineError } from '../../../shared/errors/errors.ts'
 import { Health } from '../../../shared/process/health.ts'
-import { type HttpServer, openHttpServer } from '../../../shared/process/http-server.ts'
+import { type HttpServer, openHttpServer, processRoutes } from '../../../shared/process/http-server.ts'
 import { openLog } from '../../../shared/process/log.ts'
 import { Metrics } from '../../../shared/process/metrics.ts'
 import type { MessageEnd } from '../../../shared/stage/run-stage.ts'
@@ -16,7 +16,7 @@ async function serve() {
   const metrics = new Metrics(health)
   const lines: string[] = []
   const log = openLog('test', 'info', (line) => lines.push(line))
-  const server = await openHttpServer({ host: '127.0.0.1', port: 0, health, metrics, log })
+  const server = await openHttpServer({ host: '127.0.0.1', port: 0, routes: processRoutes(health, metrics), log })
   open.push(server)
   const get = async (path: string) => {
     const response = await fetch(`http://127.0.0.1:${server.port}${path}`)
@@ -71,12 +71,13 @@ describe('/readyz', () => {
 })
 
 const end = (kind: MessageEnd['kind'], reason: string | null, ageSeconds: number | null = null): MessageEnd => ({
-  frameId: 'cam@frames-0-1',
+  id: 'cam@frames-0-1',
   position: 'frames-0-1',
   traceparent: undefined,
   kind,
   reason,
   error: null,
+  outputs: kind === 'done' || kind === 'skipped' ? 1 : 0,
   ageSeconds,
 })
 
@@ -85,6 +86,7 @@ describe('/metrics', () => {
     const { metrics, get } = await serve()
     metrics.observe({
       stage: 'detector',
+      subject: 'frame',
       seconds: 0.2,
       ends: [
         end('done', null, 0.3),
@@ -119,12 +121,16 @@ describe('/metrics', () => {
       closed: Promise.resolve(),
       oldest: () => 1_000,
       lag: () => Promise.resolve(7),
+      lost: () => 3,
+      troubles: () => [],
       [Symbol.asyncDispose]: fine,
     }
-    metrics.watch('detector', subscription, () => 13_500)
+    metrics.watch({ name: 'detector', subscription, network: null }, () => 13_500)
     const { text } = await get('/metrics')
     expect(text).toContain('sightline_oldest_unprocessed_seconds{stage="detector"} 12.5')
     expect(text).toContain('sightline_lag_messages{stage="detector"} 7')
+    expect(text).toContain('sightline_messages_lost_total{stage="detector"} 3')
+    expect((await get('/metrics')).text).toContain('sightline_messages_lost_total{stage="detector"} 3')
     expect(text).toContain('sightline_dependency_up{dependency="kafka"} 1')
     expect(text).toContain('sightline_dependency_up{dependency="redis"} 0')
   })
@@ -135,9 +141,11 @@ describe('/metrics', () => {
       closed: Promise.resolve(),
       oldest: () => null,
       lag: () => Promise.reject(new Error('no broker')),
+      lost: () => 0,
+      troubles: () => [],
       [Symbol.asyncDispose]: fine,
     }
-    metrics.watch('detector', subscription, Date.now)
+    metrics.watch({ name: 'detector', subscription, network: null }, Date.now)
     const { status, text } = await get('/metrics')
     expect(status).toBe(200)
     expect(text).toContain('sightline_lag_messages{stage="detector"} Nan')
@@ -145,8 +153,8 @@ describe('/metrics', () => {
 })
 
 test('a port that is taken is a clear error', async () => {
-  const { server, health, metrics, log } = await serve()
-  await expect(openHttpServer({ host: '127.0.0.1', port: server.port, health, metrics, log })).rejects.toMatchObject({
+  const { server, log } = await serve()
+  await expect(openHttpServer({ host: '127.0.0.1', port: server.port, routes: {}, log })).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
     message: expect.stringContaining('SIGHTLINE_HTTP_PORT'),
   })
@@ -155,4 +163,20 @@ test('a port that is taken is a clear error', async () => {
 test('anything else is answered with what there is', async () => {
   const { get } = await serve()
   expect(await get('/')).toMatchObject({ status: 404, text: expect.stringContaining('/readyz') })
+})
+
+test('a process can answer more than these, and an error of one route is no end', async () => {
+  const lines: string[] = []
+  const log = openLog('test', 'info', (line) => lines.push(line))
+  const routes = {
+    '/frames': async () => ({ status: 200, type: 'text/plain', body: 'none' }),
+    '/broken': () => Promise.reject(new Error('no such thing')),
+  }
+  const server = await openHttpServer({ host: '127.0.0.1', port: 0, routes, log })
+  open.push(server)
+  const get = (path: string) => fetch(`http://127.0.0.1:${server.port}${path}`)
+  expect((await get('/broken?a=1')).status).toBe(500)
+  expect(await (await get('/frames?a=1')).text()).toBe('none')
+  expect((await get('/constructor')).status).toBe(404)
+  expect(lines.join()).toContain('no such thing')
 })

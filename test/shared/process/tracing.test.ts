@@ -28,13 +28,19 @@ test('a frame’s trace goes on in a span of the stage, which the collector is s
   process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`
   try {
     const tracer = openTracer('detector', { warn: () => undefined })
-    const span = tracer.start('detector', delivery, 'cam-1@frames-0-5')
+    const span = tracer.start('detector', delivery, { subject: 'frame', id: 'cam-1@frames-0-5' })
     expect(span.headers['traceparent']).toMatch(
       /^00-0af7651916cd43dd8448eb211c80319c-(?!b7ad6b7169203331)[0-9a-f]{16}-01$/,
     )
-    const known = { frameId: 'cam-1@frames-0-5', position: 'frames-0-5', traceparent: undefined, ageSeconds: null }
+    const known = {
+      id: 'cam-1@frames-0-5',
+      position: 'frames-0-5',
+      traceparent: undefined,
+      outputs: 0,
+      ageSeconds: null,
+    }
     span.end({ ...known, kind: 'failed', reason: 'IMAGE_UNREADABLE', error: 'not a picture' })
-    const other = tracer.start('detector', { ...delivery, headers: {} }, 'cam-1@frames-0-6')
+    const other = tracer.start('detector', { ...delivery, headers: {} }, { subject: 'frame', id: 'cam-1@frames-0-6' })
     expect(other.headers['traceparent']).toMatch(
       /^00-(?!0af7651916cd43dd8448eb211c80319c)[0-9a-f]{32}-[0-9a-f]{16}-01$/,
     )
@@ -46,6 +52,7 @@ test('a frame’s trace goes on in a span of the stage, which the collector is s
       '0af7651916cd43dd8448eb211c80319c',
       'b7ad6b7169203331',
       'detector process',
+      'sightline.frame.id',
       'cam-1@frames-0-5',
       'not a picture',
       'the gallery is away',
@@ -63,8 +70,14 @@ test('a collector that is away costs its spans and nothing else', async () => {
   try {
     const warnings: string[] = []
     const tracer = openTracer('detector', { warn: (_fields, message) => warnings.push(message) })
-    const span = tracer.start('detector', delivery, 'cam-1@frames-0-5')
-    const known = { frameId: 'cam-1@frames-0-5', position: 'frames-0-5', traceparent: undefined, ageSeconds: null }
+    const span = tracer.start('detector', delivery, { subject: 'frame', id: 'cam-1@frames-0-5' })
+    const known = {
+      id: 'cam-1@frames-0-5',
+      position: 'frames-0-5',
+      traceparent: undefined,
+      outputs: 0,
+      ageSeconds: null,
+    }
     span.end({ ...known, kind: 'done', reason: null, error: null })
     await tracer[Symbol.asyncDispose]()
     expect(warnings).toEqual(['the last traces could not be sent'])

@@ -1,7 +1,7 @@
 /** Published = events + dead letters, always: three stages over the in-memory bus, failing at random in every way they can. */
 import { expect, test } from 'vitest'
 import { MemoryBus } from '../../../shared/bus/memory/memory-bus.ts'
-import { topicNames } from '../../../shared/contracts/topics.ts'
+import { topicNames } from '../../../shared/contracts/topology.ts'
 import { SightlineError } from '../../../shared/errors/errors.ts'
 import { startStage } from '../../../shared/stage/run-stage.ts'
 import { done, failed, type Outcome, type Stage } from '../../../shared/stage/stage.ts'
@@ -44,15 +44,19 @@ test.each([1, 2, 3])('the books close under random failures, seed %i', async (se
   ] as const
   for (const [name, input, output] of chain) {
     await startStage(
-      { bus, topics, group: name, maxBatch: 5, report: () => undefined, now: Date.now },
+      { bus, group: name, maxBatch: 5, report: () => undefined, now: Date.now },
       {
         input,
         stage: unreliable(name, next),
         decode: ({ value }) => Buffer.from(value ?? []).toString(),
         encode: (item) => ({ topic: output, key: item.split('-')[0]!, value: Buffer.from(item), headers: {} }),
-        frameId: ({ value }) => Buffer.from(value ?? []).toString(),
-        skipped: () => null,
-        capturedAt: Date.now,
+        subject: {
+          name: 'frame',
+          id: ({ value }) => Buffer.from(value ?? []).toString(),
+          headers: (id) => ({ 'frame-id': id }),
+          skipped: () => null,
+          since: Date.now,
+        },
       },
     )
   }

@@ -2,10 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import type { Delivery, Publication } from '../../../shared/bus/bus.ts'
 import { assertMessageSize } from '../../../shared/bus/message-size.ts'
-import { messageLimit } from '../../../shared/contracts/topics.ts'
+import { messageLimit } from '../../../shared/contracts/dead-letter-topics.ts'
 import { SightlineError } from '../../../shared/errors/errors.ts'
 import { type BatchReport, stageHandler } from '../../../shared/stage/run-stage.ts'
-import { done, dropped, failed, type Stage } from '../../../shared/stage/stage.ts'
+import { done, doneAll, dropped, failed, type Stage } from '../../../shared/stage/stage.ts'
 
 const text = (value: Uint8Array | null): string => new TextDecoder().decode(value ?? undefined)
 
@@ -44,9 +44,13 @@ function run(stage: Stage<string, string>, batch: readonly Delivery[], signal = 
         return text(value)
       },
       encode: (out) => ({ topic: 'out', key: 'cam', value: new TextEncoder().encode(out), headers: {} }),
-      frameId: ({ offset }) => `frame-${offset}`,
-      skipped: (out) => (out === 'LATE' ? 'stale' : null),
-      capturedAt: () => 1_700_000_000_000 - 5000,
+      subject: {
+        name: 'frame',
+        id: ({ offset }) => `frame-${offset}`,
+        headers: (id) => ({ 'frame-id': id }),
+        skipped: (out) => (out === 'LATE' ? 'stale' : null),
+        since: () => 1_700_000_000_000 - 5000,
+      },
     },
   )
   return { reports, published: handler(batch, signal) }
@@ -182,4 +186,55 @@ test('tells of every message once, by how it ended', async () => {
     ['in-2-5', 'failed', 'IMAGE_UNREADABLE'],
   ])
   expect(reports[0]!.ends.map(({ ageSeconds }) => ageSeconds)).toEqual([5, null, null, 5, null, null])
+})
+
+describe('a stage that answers one message with several', () => {
+  /** `a b c` becomes three messages, a blank none. */
+  const splitting: Stage<string, string> = {
+    name: 'splitting',
+    process: async (batch) => batch.map((item) => doneAll(item.split(' ').filter((word) => word !== ''))),
+  }
+
+  test('hands all of them on in order, each with the id of its message', async () => {
+    const { published, reports } = run(splitting, deliveries('a b', '', 'c'))
+    const found = (await published).map(({ value, headers }) => [text(value), headers['frame-id']])
+    expect(found).toEqual([
+      ['a', 'frame-0'],
+      ['b', 'frame-0'],
+      ['c', 'frame-2'],
+    ])
+    expect(reports[0]!.ends.map(({ kind, outputs }) => [kind, outputs])).toEqual([
+      ['done', 2],
+      ['done', 0],
+      ['done', 1],
+    ])
+  })
+
+  test('hands none of them on where one is too large for its topic', async () => {
+    const { published, reports } = run(splitting, deliveries(`a ${'b'.repeat(3000)}`, 'c'))
+    expect((await published).map(({ topic }) => topic)).toEqual(['in.dlq', 'out'])
+    expect(reports[0]!.ends.map(({ kind, outputs }) => [kind, outputs])).toEqual([
+      ['failed', 0],
+      ['done', 1],
+    ])
+  })
+
+  test('answers with something that can not be written: that message is bad, the others go on', async () => {
+    const reports: BatchReport[] = []
+    const subject = { name: 'picture', id: () => 'p-1', headers: () => ({}), skipped: () => null, since: () => null }
+    const encode = (out: string) => {
+      if (out === 'x') throw new TypeError('x is no picture')
+      return { topic: 'out', key: '', value: new TextEncoder().encode(out), headers: {} }
+    }
+    const handler = stageHandler<string, string>(
+      { report: (report) => reports.push(report), now: () => 0, maxMessageBytes: messageLimit(2000) },
+      { stage: splitting, subject, decode: ({ value }) => text(value), encode },
+    )
+    const published = await handler(deliveries('a x', 'b'), new AbortController().signal)
+    expect(published.map(({ topic }) => topic)).toEqual(['in.dlq', 'out'])
+    expect(reports[0]).toMatchObject({
+      subject: 'picture',
+      ends: [{ kind: 'failed' }, { kind: 'done', ageSeconds: null }],
+    })
+  })
 })

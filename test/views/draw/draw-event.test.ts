@@ -85,7 +85,8 @@ describe('drawing an event', () => {
     ['markup', '<script>alert(1)</script>"/><image href="file:///etc/passwd"/>'],
     ['terminal escapes', '\u001b[31mred\u001b]0;title\u0007'],
     ['an emoji of several code points', '👩‍👩‍👧 family'],
-    ['another script', '漢字かな عربى'],
+    ['other scripts', '漢字かな عربى हिन्दी ไทย 한국어'],
+    ['a script without letters here', 'ᚠᚢᚦ'],
     ['direction overrides', 'abc\u202Edef\u2066'],
     ['two hundred characters', 'long '.repeat(40)],
     ['a thousand combining marks', `a${'\u0301'.repeat(1000)}`],
@@ -95,6 +96,14 @@ describe('drawing an event', () => {
     const drawn = await coloured(await drawEvent(await grey(640, 480), eventOf([object([500, 10, 630, 200], label)])))
     expect(drawn.blue).toBeGreaterThan(800)
     expect([drawn.width, drawn.height]).toEqual([640, 480])
+  })
+
+  test('a label in a script without letters here is stood in for by its item', async () => {
+    const drawn = async (label: string, item: string) =>
+      drawEvent(await grey(640, 480), eventOf([{ ...object([100, 100, 400, 400], label), item }]))
+    expect(await drawn('ગુજરાતી', 'milk-1')).toEqual(await drawn('milk-1', 'milk-1'))
+    expect(await drawn('', 'milk-1')).toEqual(await drawn('milk-1', 'milk-1'))
+    expect(await drawn('ગુજરાતી milk', 'milk-1')).not.toEqual(await drawn('milk-1', 'milk-1'))
   })
 
   test('boxes outside the picture, inside out or not finite do no harm', async () => {

@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from sightline_base.input import to_input
+from sightline_base.manifest import add_metrics, read_manifest
+
 from ..embedding.training_state import RunError, load_checkpoint
-from ..manifest import add_metrics, normalized
+from ..int8 import CALIBRATION_PICTURES, write_int8_folder
 from ..progress import say
-from ..quantize import CALIBRATION_PICTURES, write_int8_folder
 from .config import Config, load_config
 from .data import Listed, is_held_out, load, read_box_list, resized
 from .evaluate import detect_with, evaluate, iou
-from .export import INT8_CANARY_TOLERANCE, detect_with_onnx, mean_sigmoids, write_model_folder
+from .export import INT8_CANARY_TOLERANCE, canary_answer, detect_with_onnx, write_model_folder
 from .network import PicoDet
 from .networks import build_detector
 from .train import train
@@ -85,22 +87,22 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _measured(folder: Path, pictures: list[Listed]) -> dict[str, float]:
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = read_manifest(folder)
     return evaluate(detect_with_onnx(folder / manifest["file"], manifest["input"]["width"]), pictures)
 
 
 def _command(name: str, model: Path, boxes: Path) -> str:
-    return f"python -m sightline_training {name} ../models/{model.resolve().name} --boxes {boxes.name}"
+    return f"python -m sightline_training {name} ../../models/{model.resolve().name} --boxes {boxes.name}"
 
 
 def _quantize(options: argparse.Namespace) -> None:
     pictures, held_out = _split(options.boxes)
-    size = json.loads((options.model / "manifest.json").read_text())["input"]["width"]
+    size = read_manifest(options.model)["input"]["width"]
     sample = random.Random(0).sample(pictures, min(CALIBRATION_PICTURES, len(pictures)))
     command = _command("quantize-detector", options.model, options.boxes)
     target = write_int8_folder(
-        options.model, (normalized(resized(load(listed), size).picture[None]) for listed in sample),
-        lambda path: {"meanSigmoid": mean_sigmoids(path, size), "tolerance": INT8_CANARY_TOLERANCE}, command,
+        options.model, (to_input(resized(load(listed), size).picture[None]) for listed in sample),
+        lambda path: {**canary_answer(path, size), "tolerance": INT8_CANARY_TOLERANCE}, command,
     )
     before, after = _measured(options.model, held_out), _measured(target, held_out)
     print(json.dumps({"fp32": before, "int8": after}))
@@ -114,15 +116,12 @@ def _export(options: argparse.Namespace) -> None:
     config = Config(**saved["config"])
     model = build_detector(config)
     model.load_state_dict(saved["average"])
+    say(f"{options.run / 'best.pt'} measured " + " ".join(f"{name} {value:.4f}" for name, value in saved["metrics"].items()))
     size = options.size or config.size
     _, held_out = _split(options.boxes)
     threshold = best_threshold(model, size, held_out)
     given = json.loads(options.provenance.read_text()) if options.provenance else {}
-    provenance: dict[str, Any] = {
-        "made": datetime.date.today().isoformat(),
-        "minutes": config.minutes,
-        **given,
-    }
+    provenance: dict[str, Any] = {"made": datetime.date.today().isoformat(), **given}
     write_model_folder(model, size, options.to, threshold, provenance, {})
     result = _measured(options.to, held_out)
     add_metrics(options.to, result, _command("evaluate-detector", options.to, options.boxes))

@@ -1,16 +1,16 @@
 """The detector's training configuration, one YAML file."""
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import field
 from pathlib import Path
 
-import yaml
+from pydantic.dataclasses import dataclass
 
-from ..embedding.config import ConfigError
+from ..config import STRICT, ConfigError, read_config
 from .assignment import ASSIGNMENTS
 
 
-@dataclass
+@dataclass(config=STRICT)
 class Config:
     """Every setting with its default; the file may set any of them and nothing else."""
 
@@ -55,14 +55,7 @@ class Config:
 
 def load_config(path: Path) -> Config:
     """Reads the file; raises ConfigError naming what is wrong."""
-    try:
-        values = yaml.safe_load(path.read_text()) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-    unknown = set(values) - {f.name for f in fields(Config)}
-    if unknown:
-        raise ConfigError(f"{path}: no such setting: {', '.join(sorted(unknown))}")
-    config = Config(**values)
+    config = read_config(path, Config)
     if config.assignment not in ASSIGNMENTS:
         raise ConfigError(f"{path}: assignment must be one of {', '.join(ASSIGNMENTS)}, not {config.assignment!r}")
     return config

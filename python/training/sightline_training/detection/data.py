@@ -9,6 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from sightline_base import resize
+
 from ..embedding.pictures import LabelFileError, read_picture
 
 # Sources whose pictures hold objects without a box, or loose boxes: what is not boxed is punished less.
@@ -87,7 +89,7 @@ def resized(sample: Sample, size: int) -> Sample:
     """The sample at size x size, its aspect ratio not kept: cubic, as the pipeline resizes."""
     height, width = sample.picture.shape[:2]
     scale = np.float32([size / width, size / height, size / width, size / height])
-    picture = cv2.resize(sample.picture, (size, size), interpolation=cv2.INTER_CUBIC)
+    picture = resize.resized(sample.picture, size, size, "cubic")
     return Sample(picture, sample.boxes * scale, sample.ignore * scale, sample.background_weight)
 
 

@@ -15,7 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..manifest import normalized
+from sightline_base.input import to_input
+from sightline_base.resize import resized
+
 from .data import Listed, Sample, load
 from .network import PicoDet, cells, flatten, to_boxes
 
@@ -40,8 +42,7 @@ def detect_from_levels(run: Callable[[np.ndarray], list[torch.Tensor]], size: in
     """Detection as the pipeline does it: cubic resize, `run` the network, decode, clip to the picture, NMS."""
 
     def detect(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        small = cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC)
-        levels = run(normalized(small[None]))
+        levels = run(to_input(resized(picture, size, size, "cubic")[None]))
         logits, distributions = flatten(levels)
         boxes = to_boxes(distributions, *cells(levels))[0]
         scores = logits[0].sigmoid()

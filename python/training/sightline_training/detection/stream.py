@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset
 
-from ..manifest import normalized
+from sightline_base.input import to_input
+
 from .composites import Material, shelf, table
 from .config import Config
 from .data import Sample, augmented, mosaic, resized
@@ -39,7 +40,7 @@ class Stream(IterableDataset):
         while True:
             size = rng.choice(self.config.sizes or [self.config.size])
             samples = [self._sample(size, rng) for _ in range(self.config.batch)]
-            image = torch.from_numpy(normalized(np.stack([sample.picture for sample in samples])))
+            image = torch.from_numpy(to_input(np.stack([sample.picture for sample in samples])))
             yield image, [_target(sample) for sample in samples]
 
     def _sample(self, size: int, rng: random.Random) -> Sample:

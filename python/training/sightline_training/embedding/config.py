@@ -1,23 +1,21 @@
 """The YAML of an embedder's training, checked field by field."""
 
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-import yaml
+from pydantic.dataclasses import dataclass
 
-
-class ConfigError(ValueError):
-    """The configuration is wrong, or does not fit the pictures; the message names the field."""
+from ..config import STRICT, ConfigError, read_config
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class TrainConfig:
     """What a run needs to know. Weights of losses are multipliers; `minutes` and `steps` end it, whichever is first."""
 
-    network: str  # "lite" (EfficientNet-Lite0) or "pplcnet_v2"
-    augmentation: str  # "camera" or "reference"
-    optimizer: str  # "adamw" or "momentum"
+    network: Literal["lite", "pplcnet_v2"]  # `lite` is EfficientNet-Lite0
+    augmentation: Literal["camera", "reference"]
+    optimizer: Literal["adamw", "momentum"]
     learning_rate: float
     steps: int
     labels_per_batch: int
@@ -55,24 +53,9 @@ class TrainConfig:
     workers: int = 1
 
 
-_CHOICES = {
-    "network": ("lite", "pplcnet_v2"), "augmentation": ("camera", "reference"), "optimizer": ("adamw", "momentum"),
-}
-
-
 def load_config(path: Path) -> TrainConfig:
-    """Reads a YAML file; raises ConfigError on an unknown, missing or mistyped field."""
-    raw = yaml.safe_load(path.read_text())
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{path} must be a mapping of fields")
-    known = {f.name: f for f in fields(TrainConfig)}
-    unknown = sorted(set(raw) - set(known))
-    if unknown:
-        raise ConfigError(f"{path}: unknown field {', '.join(unknown)}; known are {', '.join(known)}")
-    missing = [n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING and n not in raw]
-    if missing:
-        raise ConfigError(f"{path}: missing field {', '.join(missing)}")
-    config = TrainConfig(**{name: _checked(path, name, known[name].type, value) for name, value in raw.items()})
+    """Reads a YAML file; raises ConfigError where a setting is wrong by itself or beside another."""
+    config = read_config(path, TrainConfig)
     if config.neighbours and not (config.groups and config.distillation):
         raise ConfigError(f"{path}: neighbours needs groups and, to know what is alike, distillation's teacher")
     if bool(config.anchoring) != bool(config.anchored) or (config.anchored and config.augmentation != "camera"):
@@ -81,13 +64,3 @@ def load_config(path: Path) -> TrainConfig:
         raise ConfigError(f"{path}: imagenet_share: there are no ImageNet weights for {config.network}")
     return config
 
-
-def _checked(path: Path, name: str, kind: Any, value: Any) -> Any:
-    if name in _CHOICES and value not in _CHOICES[name]:
-        raise ConfigError(f"{path}: {name} must be one of {', '.join(_CHOICES[name])}, not {value!r}")
-    base = getattr(kind, "__origin__", kind)
-    if base is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, base) or (base is int and isinstance(value, bool)):
-        raise ConfigError(f"{path}: {name} must be {base.__name__}, not {value!r}")
-    return value

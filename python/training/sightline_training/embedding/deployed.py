@@ -1,33 +1,37 @@
 """An embedder's model folder run the way the pipeline runs it: onnxruntime, the manifest's input."""
 
-import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 
-from ..manifest import normalized
+from sightline_base.errors import SightlineError
+from sightline_base.input import to_input
+from sightline_base.manifest import read_manifest
+
 from .pictures import Picture, batches
 
 
 class DeployedEmbedder:
-    """Opens folder/model.onnx. Embeds pictures through the pipeline's chain: crop to 224, then to the input size."""
+    """Opens a folder's model. Embeds pictures through the pipeline's chain: crop to 224, then to the input size."""
 
     def __init__(self, folder: Path, threads: int = 2) -> None:
-        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest = read_manifest(folder)
         if manifest["task"] != "embedder":
-            raise ValueError(f"{folder} holds a {manifest['task']}, not an embedder")
+            raise SightlineError(f"{folder} holds a {manifest['task']}, not an embedder")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         model = str(folder / manifest["file"])
         self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        self.size: int = manifest["input"]["width"]
-        self.threshold: float = manifest["defaults"]["scoreThreshold"]
+        self.output: str = manifest["output"]["name"]
+        self.input: dict[str, Any] = manifest["input"]
+        self.size: int = self.input["width"]
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
-        """uint8 RGB [N, size, size, 3] to embeddings [N, 512], not normalized."""
-        return self.session.run(None, {"image": normalized(pictures)})[0]
+        """uint8 RGB [N, size, size, 3] to embeddings [N, D], not normalized."""
+        return self.session.run([self.output], {self.input["name"]: to_input(pictures, self.input)})[0]
 
     def embed(self, pictures: list[Picture]) -> np.ndarray:
-        """Whole pictures, in order, to [N, 512]."""
-        return np.concatenate([self(batch) for batch in batches(pictures, self.size, 32)])
+        """Whole pictures, in order, to [N, D]."""
+        return np.concatenate([self(batch) for batch in batches(pictures, self.size, self.input.get("maxBatch", 32))])

@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..manifest import IMAGENET_MEAN, IMAGENET_STD
-from .config import ConfigError
+from sightline_base.input import MEAN, STD
+
+from ..config import ConfigError
 
 # (expansion, kernel, stride, channels out, repeats) of the seven stages at variant 0.
 STAGES = (
@@ -134,7 +135,7 @@ def load_imagenet(model: EfficientNetLite) -> None:
         for name in names:
             getattr(layer, name).data.copy_(_same_shape(next(values), getattr(layer, name), name))
 
-    mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
+    mean, std = torch.tensor(MEAN), torch.tensor(STD)
     slope, offset = 255 * std / 128, (255 * mean - 127) / 128
     convolution, norm = model.stem[0], model.stem[1]
     with torch.no_grad():

@@ -1,6 +1,5 @@
 """Writes an embedder as a model folder: ONNX with a dynamic batch, checked against PyTorch, and its manifest."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,22 @@ import onnxscript.rewriter.rules.common as rules
 import torch
 from torch import nn
 
-from ..manifest import canary_pattern, input_contract, normalized, set_default, write_manifest
-from .metrics import l2_normalized
+from sightline_base.canary import canary_pattern, embedder_answer
+from sightline_base.errors import SightlineError
+from sightline_base.input import input_contract, to_input
+from sightline_base.manifest import set_default, write_manifest
+from sightline_base.retrieval import l2_normalized
 
 OPSET = 17
 # What PyTorch's exporter writes by itself; its own way down to 17 stumbles over reductions, after folding it is clear.
 EXPORTER_OPSET = 18
 # PyTorch and onnxruntime sum in different orders; on L2-normalized outputs that stays far below this.
 TOLERANCE = 1e-5
+# Of the canary on other processors, to the answer that was recorded here.
+LEAST_COSINE = 0.999
 
 
-class ExportError(Exception):
+class ExportError(SightlineError):
     """The exported graph does not say what the network says."""
 
 
@@ -35,7 +39,7 @@ def export_onnx(model: nn.Module, size: int, path: Path) -> None:
     batch of 1 or of 3.
     """
     model.eval()
-    example = torch.from_numpy(normalized(canary_pattern(size, size)[None])).repeat(2, 1, 1, 1)
+    example = torch.from_numpy(to_input(canary_pattern(size, size)[None])).repeat(2, 1, 1, 1)
     program = torch.onnx.export(
         model, (example,), None, input_names=["image"], output_names=["embedding"], opset_version=EXPORTER_OPSET,
         dynamic_shapes=({0: torch.export.Dim("batch")},), dynamo=True, verbose=False,
@@ -44,11 +48,12 @@ def export_onnx(model: nn.Module, size: int, path: Path) -> None:
     onnx.checker.check_model(str(path), full_check=True)
     for batch in (1, 3):
         pixels = np.random.default_rng(batch).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
-        image = normalized(pixels)
+        image = to_input(pixels)
         with torch.inference_mode():
             expected = l2_normalized(model(torch.from_numpy(image)).numpy())
         worst = float(np.abs(expected - l2_normalized(run_onnx(path, image))).max())
-        if worst > TOLERANCE:
+        # Written so that it also refuses what is no number.
+        if not worst <= TOLERANCE:
             raise ExportError(f"{path}: onnxruntime differs from PyTorch by {worst:.2e} at a batch of {batch}")
 
 
@@ -75,6 +80,11 @@ def run_onnx(path: Path, image: np.ndarray) -> np.ndarray:
     return session.run(["embedding"], {"image": image})[0]
 
 
+def canary_answer(path: Path, size: int) -> dict[str, list[float]]:
+    """What an exported embedder says of the fixed pattern."""
+    return embedder_answer(run_onnx(path, to_input(canary_pattern(size, size)[None])))
+
+
 def write_model_folder(
     model: nn.Module, size: int, folder: Path, threshold: float, provenance: dict[str, Any], metrics: dict[str, Any]
 ) -> None:
@@ -82,13 +92,13 @@ def write_model_folder(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.onnx"
     export_onnx(model, size, path)
-    canary = l2_normalized(run_onnx(path, normalized(canary_pattern(size, size)[None])))[0]
+    canary = canary_answer(path, size)
     write_manifest(folder, {
         "task": "embedder",
         "input": input_contract(size, "linear"),
-        "output": {"kind": "embedding", "name": "embedding", "dimension": len(canary), "normalized": False},
+        "output": {"kind": "embedding", "name": "embedding", "dimension": len(canary["embedding"]), "normalized": False},
         "defaults": {"scoreThreshold": threshold},
-        "canary": {"embedding": [round(float(v), 5) for v in canary], "minCosine": 0.999},
+        "canary": {**canary, "minCosine": LEAST_COSINE},
         "provenance": provenance,
         "metrics": metrics,
     })

@@ -3,26 +3,26 @@
 import argparse
 import json
 import random
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
 from torch import nn
 
-from ..manifest import add_metrics, canary_pattern, normalized
+from sightline_base.input import to_input
+from sightline_base.manifest import add_metrics
+from sightline_base.retrieval import Retrieval
+
+from ..int8 import CALIBRATION_PICTURES, write_int8_folder
 from ..progress import say
-from ..quantize import CALIBRATION_PICTURES, write_int8_folder
 from .arguments import list_arguments, listed_pictures
 from .deployed import DeployedEmbedder
 from .efficientnet_lite import EfficientNetLite, load_imagenet
 from .embedder import GeM
-from .export import run_onnx, write_model_folder
-from .metrics import Retrieval, l2_normalized
+from .export import canary_answer, write_model_folder
 from .openset import open_set_curve, plot, split_open_set
-from .pictures import Picture, batches, read_label_file
+from .pictures import batches, read_label_file
 from .reference_table import ROWS, measure_rows
 from .split import split_by_label
 from .validation import retrieval_of, score, validate, validation_set
@@ -67,13 +67,13 @@ def _evaluate(options: argparse.Namespace) -> None:
         gallery = read_label_file(options.gallery, options.gallery.parent, "\t")
         query = read_label_file(options.query, options.query.parent, "\t")
         result = retrieval_of(query, gallery, model.embed)
-        print(json.dumps(asdict(result)))
+        print(json.dumps({**result.figures(), "queries": result.queries}))
         asked = f"--gallery {options.gallery.name} --query {options.query.name}"
-        _record(options, _figures(result), asked)
+        _record(options, result.figures(), asked)
         return
     if options.table:
         rows = _printed(measure_rows(options.table, model.embed, say))
-        _record(options, {f"{row} {name}": value for row, r in rows.items() for name, value in _figures(r).items()}, "--table ROWS")
+        _record(options, {f"{row} {name}": value for row, r in rows.items() for name, value in r.figures().items()}, "--table ROWS")
         return
     if not options.list or not options.root:
         raise SystemExit("evaluate needs --gallery and --query, or --list and --root, or --table")
@@ -94,11 +94,7 @@ def _record(options: argparse.Namespace, metrics: dict[str, float], asked: str) 
 def _command(verb: str, options: argparse.Namespace, asked: str | None = None) -> str:
     """The line for the manifest that repeats a measurement, without this machine's folders."""
     asked = asked or f"--list {options.list.name} --root PICTURES"
-    return f"python -m sightline_training {verb} ../models/{options.model.resolve().name} {asked}"
-
-
-def _figures(result: Retrieval) -> dict[str, float]:
-    return {"recall@1": result.recall1, "recall@5": result.recall5, "mAP": result.map}
+    return f"python -m sightline_training {verb} ../../models/{options.model.resolve().name} {asked}"
 
 
 def _printed(rows: Iterable[tuple[str, Retrieval]]) -> dict[str, Retrieval]:
@@ -155,11 +151,10 @@ def _quantize(options: argparse.Namespace) -> None:
     command = _command("quantize", options)
 
     def canary(path: Path) -> dict[str, Any]:
-        vector = l2_normalized(run_onnx(path, normalized(canary_pattern(model.size, model.size)[None])))[0]
-        return {"embedding": [round(float(v), 5) for v in vector], "minCosine": INT8_LEAST_COSINE}
+        return {**canary_answer(path, model.size), "minCosine": INT8_LEAST_COSINE}
 
     target = write_int8_folder(
-        options.model, (normalized(batch) for batch in batches(sample, model.size, 16)), canary, command
+        options.model, (to_input(batch) for batch in batches(sample, model.size, 16)), canary, command
     )
     watched = validation_set(held_out, 8, 100)
     figures = {}

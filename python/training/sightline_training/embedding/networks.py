@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from .config import ConfigError, TrainConfig
+from ..config import ConfigError
+from .config import TrainConfig
 from .embedder import DIMENSION, LiteEmbedder
 from .pplcnet_v2 import PPLCNetV2Embedder
 

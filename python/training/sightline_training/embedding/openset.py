@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .metrics import l2_normalized
+from sightline_base.retrieval import l2_normalized
+
 from .pictures import Picture
 
 ENROLLED_PICTURES = 5

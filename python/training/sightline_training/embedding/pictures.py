@@ -7,6 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from sightline_base.errors import SightlineError
+from sightline_base.resize import cut_crop, resized
 
 # Side of a crop on its way from detector to embedder.
 CROP = 224
@@ -21,7 +23,7 @@ class Picture:
     dataset: str
 
 
-class LabelFileError(Exception):
+class LabelFileError(SightlineError):
     """A label file or its pictures are not as they must be; the message names the file and the lines."""
 
 
@@ -61,23 +63,10 @@ def read_picture(path: Path) -> np.ndarray:
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
-def resized(picture: np.ndarray, size: int) -> np.ndarray:
-    """Bilinear to size x size, ratio not kept: what the embedder is given."""
-    return cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
-
-
 def as_deployed(picture: np.ndarray, size: int) -> np.ndarray:
     """The pipeline's chain: a crop travels as 224 x 224 and is then brought to the network's input size."""
     crop = cut_crop(picture, CROP)
-    return crop if size == CROP else resized(crop, size)
-
-
-def cut_crop(picture: np.ndarray, size: int) -> np.ndarray:
-    """Bilinear; an axis that shrinks to less than half is averaged, as shared/imaging/crop.ts does it."""
-    height, width = (size if side > 2 * size else side for side in picture.shape[:2])
-    if (height, width) != picture.shape[:2]:
-        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    return resized(picture, size)
+    return crop if size == CROP else resized(crop, size, size)
 
 
 def batches(pictures: Sequence[Picture], size: int, batch: int) -> Iterator[np.ndarray]:

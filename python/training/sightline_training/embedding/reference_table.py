@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from sightline_base.retrieval import Retrieval
+
 from .layouts import in_shop, online_products
-from .metrics import Retrieval
 from .pictures import LabelFileError, Picture, read_label_file
 from .validation import retrieval_of
 
@@ -34,7 +35,7 @@ def measure_rows(
     """Each row whose data is in root/<row>/, with its figures, one after the other; `report` is told of the others.
 
     A row's folder holds gallery.txt and query.txt, or list.txt whose pictures are asked of each other (none finds
-    itself), lines `path<TAB>label` relative to it. SOP and Inshop may also be in their published layouts.
+    itself), lines `path<TAB>label` relative to it; a query without any right picture does not count, as in the table. SOP and Inshop may also be in their published layouts.
     Raises LabelFileError for a list that is not as it must be, and where there is no row's data at all.
     """
     found = False
@@ -46,7 +47,7 @@ def measure_rows(
         found = True
         query, gallery = lists
         report(f"{name}: {len(query)} queries, {'themselves' if gallery is None else len(gallery)} as the gallery")
-        yield name, retrieval_of(query, gallery, embed)
+        yield name, retrieval_of(query, gallery, embed, only_answerable=True)
     if not found:
         raise LabelFileError(f"{root} has none of the folders {', '.join(ROWS)} with gallery.txt and query.txt, or list.txt")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .config import ConfigError
+from ..config import ConfigError
 from .pictures import Picture
 
 

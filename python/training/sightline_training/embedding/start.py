@@ -9,9 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..manifest import normalized
+from sightline_base.input import to_input
+
+from ..config import ConfigError
 from .anchor import anchor_turn
-from .config import ConfigError, TrainConfig
+from .config import TrainConfig
 from .efficientnet_lite import load_imagenet
 from .embedder import LiteEmbedder, start_as_pca
 from .networks import Embedder, build_classifier, build_embedder, freeze, parameter_groups
@@ -138,7 +140,7 @@ def _embedded(model: Embedder, pictures: Sequence[Picture], config: TrainConfig,
     model.eval().to(memory_format=torch.channels_last)
     embeddings: list[Tensor] = []
     for number, batch in enumerate(batches(pictures, _start_size(config), 64)):
-        shown = torch.from_numpy(normalized(batch)).to(device).contiguous(memory_format=torch.channels_last)
+        shown = torch.from_numpy(to_input(batch)).to(device).contiguous(memory_format=torch.channels_last)
         embeddings.append(model(shown).cpu())
         if number % 20 == 19:
             report(f"{what}: {64 * (number + 1)} of {len(pictures)} pictures")

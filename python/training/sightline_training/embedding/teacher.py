@@ -14,7 +14,8 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from ..manifest import normalized
+from sightline_base.input import to_input
+
 from .efficientnet_lite import FEATURES, EfficientNetLite, load_imagenet
 from .embedder import GeM, pca
 from .pictures import Picture, batches
@@ -39,7 +40,7 @@ def teacher_features(
     if missing:
         run = _session(variant, size)
         for start, batch in zip(range(0, len(missing), 64), batches(missing, size, 64), strict=True):
-            features = run(normalized(batch))
+            features = run(to_input(batch))
             known.update(zip((str(p.path) for p in missing[start : start + 64]), features, strict=True))
             report(min(start + 64, len(missing)))
         cache.parent.mkdir(parents=True, exist_ok=True)

@@ -12,10 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from ..manifest import IMAGENET_MEAN, IMAGENET_STD
+from sightline_base.input import MEAN, STD
+
+from ..config import ConfigError
 from ..progress import schedule_bar
 from .anchor import anchoring
-from .config import ConfigError, TrainConfig
+from .config import TrainConfig
 from .losses import similarity_distillation, triplet_angular_margin
 from .networks import build_embedder
 from .pictures import Picture
@@ -35,7 +37,7 @@ VALIDATION_COLUMNS = ("step", "minutes", "dataset", "recall1", "map", "camera_re
 
 def as_input(views: Tensor) -> Tensor:
     """uint8 [N, H, W, 3] to the network's normalized float [N, 3, H, W], channels last in memory."""
-    mean, std = (torch.tensor(v, device=views.device) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    mean, std = (torch.tensor(v, device=views.device) for v in (MEAN, STD))
     return ((views.float() / 255 - mean) / std).permute(0, 3, 1, 2)
 
 

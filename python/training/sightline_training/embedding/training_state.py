@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sightline_base.errors import SightlineError
+
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Writes beside the file, syncs, and renames: the path holds the old state or the new, never half of one."""
@@ -24,7 +26,7 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
 
 
-class RunError(Exception):
+class RunError(SightlineError):
     """A run's folder does not hold what is asked of it; the message names the folder and what it lacks."""
 
 

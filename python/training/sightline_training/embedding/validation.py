@@ -6,8 +6,9 @@ from statistics import fmean
 
 import numpy as np
 
+from sightline_base.retrieval import Retrieval, retrieval
+
 from .camera import camera_view
-from .metrics import Retrieval, retrieval
 from .pictures import Picture, as_deployed, read_picture
 
 # Embeds uint8 pictures [N, size, size, 3] as float [N, D].
@@ -58,13 +59,14 @@ def validate(
 
 
 def retrieval_of(
-    query: list[Picture], gallery: list[Picture] | None, embed: Callable[[list[Picture]], np.ndarray]
+    query: list[Picture], gallery: list[Picture] | None, embed: Callable[[list[Picture]], np.ndarray],
+    only_answerable: bool = False,
 ) -> Retrieval:
     """The queries asked of the gallery, or of each other where there is none; `embed` takes whole pictures."""
     asked, names = embed(query), _labels(query)
     if gallery is None:
-        return retrieval(asked, names, asked, names, same=True)
-    return retrieval(asked, names, embed(gallery), _labels(gallery))
+        return retrieval(asked, names, asked, names, same=True, only_answerable=only_answerable)
+    return retrieval(asked, names, embed(gallery), _labels(gallery), only_answerable=only_answerable)
 
 
 def score(results: dict[str, tuple[Retrieval, Retrieval]]) -> float:

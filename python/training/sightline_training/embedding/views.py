@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from sightline_base.resize import resized
+
 from .camera import Random, camera_view
-from .pictures import Picture, read_picture, resized
+from .pictures import Picture, read_picture
 from .sampler import Draw
 
 PADDING = 10
@@ -20,7 +22,7 @@ Augmentation = Callable[[np.ndarray, np.ndarray, int, bool, Random], np.ndarray]
 
 def reference_view(picture: np.ndarray, _backdrop: np.ndarray, size: int, flip: bool, random: Random) -> np.ndarray:
     """The recipe of GeneralRecognitionV2: resize, mirror at 0.5, pad 10 black and crop back, rotate within 90° at 0.5."""
-    view = resized(picture, size)
+    view = resized(picture, size, size)
     if flip and random.random() < 0.5:
         view = view[:, ::-1]
     view = cv2.copyMakeBorder(np.ascontiguousarray(view), *[PADDING] * 4, cv2.BORDER_CONSTANT)

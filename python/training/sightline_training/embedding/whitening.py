@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sightline_base.errors import SightlineError
+
 from .camera import camera_view
 from .embedder import LiteEmbedder, fold_neck
 from .pictures import Picture, as_deployed, read_picture
@@ -69,8 +71,13 @@ def within_class_covariance(embeddings: Tensor, labels: Sequence[object], datase
 
 @torch.no_grad()
 def whiten(model: LiteEmbedder, embeddings: Tensor, labels: Sequence[object], datasets: Sequence[str]) -> None:
-    """Turns the head in place: embedding e becomes (e - mean) @ S^(-1/2), up to one common factor."""
+    """Turns the head in place: embedding e becomes (e - mean) @ S^(-1/2), up to one common factor.
+
+    Raises SightlineError where the embeddings of a label do not differ at all.
+    """
     covariance = within_class_covariance(embeddings, labels, datasets)
+    if not covariance.trace() > 0:
+        raise SightlineError("whitening: the network says the same of all pictures of a label, there is nothing to count less")
     dimension = len(covariance)
     shrunk = (1 - SHRINKAGE) * covariance + SHRINKAGE * covariance.trace() / dimension * torch.eye(dimension).double()
     values, vectors = torch.linalg.eigh(shrunk)

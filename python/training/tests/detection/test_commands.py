@@ -27,7 +27,7 @@ def test_export_evaluate_and_quantize_write_folders_that_agree(made_boxes: Path,
 
     measured = json.loads(run("evaluate-detector", folder, "--boxes", boxes).stdout)
     assert {name: round(value, 4) for name, value in measured.items()} == {n: m["value"] for n, m in told["metrics"].items()}
-    assert told["metrics"]["AP50"]["command"].endswith("evaluate-detector ../models/tiny --boxes boxes.jsonl")
+    assert told["metrics"]["AP50"]["command"].endswith("evaluate-detector ../../models/tiny --boxes boxes.jsonl")
 
     said = json.loads(run("quantize-detector", folder, "--boxes", boxes).stdout)
     small = manifest(folder.with_name("tiny-int8"))

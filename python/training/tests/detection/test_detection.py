@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 import torch
 
+from golden import golden, picodet_heads
+from sightline_base.input import to_input
+from sightline_training.config import ConfigError
 from sightline_training.detection import losses
 from sightline_training.detection.composites import Material, shelf, table
 from sightline_training.detection.config import load_config
 from sightline_training.detection.data import Listed, Sample, cropped, is_held_out, mirrored, resized
 from sightline_training.detection.evaluate import MOST, Judged, average_precision, metrics, not_suppressed
-from sightline_training.detection.export import export_onnx, run_onnx
+from sightline_training.detection.export import ExportError, export_onnx, run_onnx
 from sightline_training.detection.network import BINS, Detector, cells, flatten, to_boxes
 from sightline_training.detection.overlap import giou, pairwise_iou
-from sightline_training.embedding.config import ConfigError
 from sightline_training.embedding.pictures import LabelFileError
-from sightline_training.manifest import normalized
 
 
 def slow_iou(a: list[float], b: list[float]) -> float:
@@ -93,11 +94,31 @@ def test_the_exported_network_answers_as_pytorch_does(tmp_path: Path):
     torch.manual_seed(0)
     model = Detector(32, 0)
     export_onnx(model, 128, tmp_path / "model.onnx")
-    image = normalized(np.random.default_rng(5).integers(0, 256, (2, 128, 128, 3), dtype=np.uint8))
+    image = to_input(np.random.default_rng(5).integers(0, 256, (2, 128, 128, 3), dtype=np.uint8))
     with torch.inference_mode():
         expected = model(torch.from_numpy(image))
     for mine, theirs in zip(expected, run_onnx(tmp_path / "model.onnx", image)):
         assert np.allclose(mine.numpy(), theirs, atol=1e-3)
+
+
+def test_a_network_that_answers_with_no_number_is_not_exported(tmp_path: Path):
+    model = Detector(32, 0)
+    torch.nn.init.constant_(next(p for p in reversed(list(model.parameters())) if p.ndim == 1), float("nan"))
+    with pytest.raises(ExportError, match="differs from PyTorch by nan"):
+        export_onnx(model, 64, tmp_path / "model.onnx")
+
+
+def test_the_picodet_heads_become_the_boxes_that_the_pipeline_makes_of_them():
+    expected = torch.tensor(golden("picodet")["boxes"])
+    levels = [torch.from_numpy(head)[None] for head in picodet_heads()]
+    logits, distributions = flatten(levels)
+    boxes, scores = to_boxes(distributions, *cells(levels))[0], logits[0].sigmoid()
+    boxes = boxes * torch.tensor([300 / 128, 100 / 64] * 2)
+    boxes = torch.stack([boxes[:, 0].clamp(0, 300), boxes[:, 1].clamp(0, 100), boxes[:, 2].clamp(0, 300), boxes[:, 3].clamp(0, 100)], 1)
+    seen = scores >= 0.3
+    kept = not_suppressed(boxes[seen], scores[seen], 0.6)[: len(expected)]
+    assert boxes[seen][kept].tolist() == pytest.approx(expected[:, :4].numpy(), abs=2e-3)
+    assert scores[seen][kept].tolist() == pytest.approx(expected[:, 4].tolist(), abs=1e-5)
 
 
 def test_the_backbone_keeps_its_statistics_and_its_frozen_blocks():
@@ -173,7 +194,12 @@ def test_mirrored_copies_are_held_out_together():
 
 
 @pytest.mark.parametrize(
-    "line, message", [("sise: 320", "no such setting: sise"), ("assignment: tood", "one of task_aligned, atss, not 'tood'")]
+    "line, message",
+    [
+        ("sise: 320", "no such setting: sise"),
+        ("assignment: tood", "one of task_aligned, atss, not 'tood'"),
+        ("{batch: '16', sizes: 320, mixed_precision: 1}", "sizes: .* list; batch: .* integer; mixed_precision: .* boolean"),
+    ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, line: str, message: str):
     (tmp_path / "c.yaml").write_text(f"{line}\n")

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
+from sightline_base.input import to_input
+from sightline_training.config import ConfigError
 from sightline_training.detection.config import Config, load_config
 from sightline_training.detection.export import export_onnx, run_onnx
 from sightline_training.detection.lcnet import LCNetDetector, scaled
 from sightline_training.detection.networks import build_detector
-from sightline_training.embedding.config import ConfigError
 from sightline_training.embedding.macs import count_macs
-from sightline_training.manifest import normalized
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -54,7 +54,7 @@ def test_the_reference_detector_says_the_same_in_training_form_and_deployed(size
     model = LCNetDetector(1.0, 48)
     scramble(model)
     model.eval()
-    image = normalized(np.random.default_rng(3).integers(0, 256, (3, size, size, 3), dtype=np.uint8))
+    image = to_input(np.random.default_rng(3).integers(0, 256, (3, size, size, 3), dtype=np.uint8))
     with torch.inference_mode():
         expected = [y.numpy() for y in model(torch.from_numpy(image))]
     export_onnx(model, size, tmp_path / "model.onnx")

@@ -8,9 +8,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from sightline_base.resize import resized
+from sightline_training.config import ConfigError
 from sightline_training.embedding.anchor import anchor_turn, anchoring
-from sightline_training.embedding.config import ConfigError, TrainConfig, load_config
-from sightline_training.embedding.pictures import read_label_file, read_picture, resized
+from sightline_training.embedding.config import TrainConfig, load_config
+from sightline_training.embedding.pictures import read_label_file, read_picture
 from sightline_training.embedding.sampler import Draw
 from sightline_training.embedding.train import LOSS_COLUMNS, train
 from sightline_training.embedding.training_state import load_checkpoint
@@ -84,7 +86,7 @@ def test_views_of_what_is_anchored_are_gentler(made_set: tuple[Path, Path]) -> N
     def distance(anchored: list[str]) -> float:
         views = Views(pictures, "camera", [], anchored)
         shown = [views[Draw(index, 64, seed)][0].numpy().astype(int) for seed in range(60)]
-        clean = resized(read_picture(pictures[index].path), 64).astype(int)
+        clean = resized(read_picture(pictures[index].path), 64, 64).astype(int)
         return float(np.mean([np.abs(view - clean).mean() for view in shown]))
 
     assert distance(["boxes"]) < 0.85 * distance([])

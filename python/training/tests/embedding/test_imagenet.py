@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
+from sightline_base.input import MEAN, STD
 from sightline_training.embedding.efficientnet_lite import EfficientNetLite, load_imagenet
 from sightline_training.embedding.pictures import batches, read_label_file
 from sightline_training.embedding.place import place_of_process
 from sightline_training.embedding.start import start_run
 from sightline_training.embedding.teacher import teacher_features, teacher_targets
 from sightline_training.embedding.train import as_input, train
-from sightline_training.manifest import IMAGENET_MEAN, IMAGENET_STD
 
 from .test_train import TINY
 
@@ -31,7 +31,7 @@ def test_the_folded_stem_gives_the_published_one_on_its_own_normalization() -> N
     statistics = [saved[f"_bn0.{name}"] for name in ("running_mean", "running_var", "weight", "bias")]
     expected = nn.functional.relu6(nn.functional.batch_norm(features, *statistics, eps=1e-3))
 
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (MEAN, STD))
     actual = network.stem((pixels / 255 - mean) / std)
     # All but the last row and column, where the padding means another colour.
     assert (actual - expected)[:, :, :-1, :-1].abs().max() < 1e-4

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from sightline_training.embedding.config import ConfigError, load_config
+from sightline_training.config import ConfigError
+from sightline_training.embedding.config import load_config
 from sightline_training.embedding.pictures import Picture
 from sightline_training.embedding.sampler import BatchPlan, PKSampler
 from sightline_training.embedding.teacher import nearest_labels

@@ -78,4 +78,4 @@ def test_the_command_prints_the_reference_beside_it(made_set: tuple[Path, Path],
     assert row[1] == "96" and row[-2:] == ["0.880", "0.632"]
     recorded = json.loads((tmp_path / "models" / "tiny" / "manifest.json").read_text())["metrics"]["table LogoDet-3k recall@1"]
     assert f"{recorded['value']:.3f}" == row[2]
-    assert recorded["command"] == "python -m sightline_training evaluate ../models/tiny --table ROWS"
+    assert recorded["command"] == "python -m sightline_training evaluate ../../models/tiny --table ROWS"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from sightline_training.embedding.config import ConfigError, load_config
+from sightline_training.config import ConfigError
+from sightline_training.embedding.config import load_config
 from sightline_training.embedding.efficientnet_lite import load_imagenet
 from sightline_training.embedding.embedder import LiteEmbedder
 from sightline_training.embedding.export import write_model_folder

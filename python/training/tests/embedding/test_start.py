@@ -7,7 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sightline_training.embedding.config import ConfigError, TrainConfig
+from sightline_training.config import ConfigError
+from sightline_training.embedding.config import TrainConfig
 from sightline_training.embedding.networks import build_embedder
 from sightline_training.embedding.pictures import Picture, batches, read_label_file
 from sightline_training.embedding.place import place_of_process

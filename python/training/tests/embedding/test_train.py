@@ -15,13 +15,16 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from torch import nn
 
-from sightline_training.embedding.config import ConfigError, TrainConfig, load_config
+from sightline_base.canary import canary_pattern
+from sightline_base.retrieval import l2_normalized
+from sightline_training.config import ConfigError
+from sightline_training.embedding.config import TrainConfig, load_config
 from sightline_training.embedding.curves import draw_curves, validation_means
 from sightline_training.embedding.deployed import DeployedEmbedder
-from sightline_training.embedding.export import write_model_folder
+from sightline_training.embedding.export import ExportError, write_model_folder
 from sightline_training.embedding.losses import triplet_angular_margin
-from sightline_training.embedding.metrics import l2_normalized
 from sightline_training.embedding.networks import build_embedder
 from sightline_training.embedding.pictures import Picture, read_label_file
 from sightline_training.embedding.place import Place, place_of_process
@@ -30,7 +33,6 @@ from sightline_training.embedding.split import split_by_label
 from sightline_training.embedding.start import start_run
 from sightline_training.embedding.train import _loader, as_input, rate_at, train
 from sightline_training.embedding.training_state import Average, Curves, load_checkpoint, save_checkpoint
-from sightline_training.manifest import canary_pattern
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 TINY = TrainConfig(
@@ -242,14 +244,30 @@ def test_an_exported_folder_says_what_the_network_says(network: str, tmp_path: P
     assert str(CONFIGS.parent).encode() not in (folder / "model.onnx").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["general_lite", "general_lite_larger", "general_lite_harder", "pp_shitu_v2"])
+def test_a_network_that_answers_with_no_number_is_not_exported(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 8))
+    nn.init.constant_(model[3].bias, float("nan"))
+    with pytest.raises(ExportError, match="differs from PyTorch by nan"):
+        write_model_folder(model, 32, tmp_path / "tiny", 0.4, {}, {})
+    assert not (tmp_path / "tiny" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("name", ["general_lite", "general_lite_larger", "general_lite_harder", "general_lite_wider", "pp_shitu_v2"])
 def test_the_shipped_configurations_are_valid(name: str) -> None:
     assert load_config(CONFIGS / f"{name}.yaml").steps > 0
 
 
 @pytest.mark.parametrize(
     "text, message",
-    [("{netwrk: lite}", "unknown field netwrk"), ("{network: lite}", "missing field"), ("[1]", "must be a mapping")],
+    [
+        ("{netwrk: lite}", "no such setting: netwrk"),
+        ("{network: lite}", "missing setting: optimizer; missing setting: learning_rate"),
+        ("", "missing setting: network"),
+        ("{network: heavy, steps: 1.5, sizes: [a]}", "network: .* 'lite' or 'pplcnet_v2'.* steps: .* integer.* sizes.0: .* integer"),
+        ("[1]", "must be a mapping"),
+        ("{1: 2}", "must be a mapping"),
+        ("{network: [", "while parsing"),
+    ],
 )
 def test_a_wrong_configuration_names_its_field(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "wrong.yaml"

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
+from sightline_base.errors import SightlineError
+from sightline_base.retrieval import l2_normalized
 from sightline_training.embedding import whitening
 from sightline_training.embedding.embedder import LiteEmbedder
-from sightline_training.embedding.metrics import l2_normalized
 from sightline_training.embedding.pictures import Picture, as_deployed, read_label_file, read_picture
 
 
@@ -90,3 +92,8 @@ def test_pictures_and_their_views_are_embedded_the_same_every_time(made_set: tup
     assert torch.equal(first[0][0], torch.from_numpy(as_deployed(read_picture(pictures[0].path), 32)).flatten().float())
     assert torch.equal(first[0], again[0]) and torch.equal(first[1], again[1])
     assert not torch.equal(first[0], first[1])
+
+
+def test_a_network_that_says_the_same_of_all_pictures_is_refused() -> None:
+    with pytest.raises(SightlineError, match="says the same of all pictures"):
+        whitening.whiten(made_embedder(6), torch.ones(8, 6), [0, 1] * 4, ["x"] * 8)

@@ -1,7 +1,7 @@
 /** What a failing handler costs; part of the contract of every driver. */
 import type { Publication } from '@sightline/shared/bus/bus.ts'
 import { partitioner } from '@sightline/shared/bus/partitioner.ts'
-import { SightlineError } from '@sightline/shared/errors/errors.ts'
+import { describeError, SightlineError } from '@sightline/shared/errors/errors.ts'
 import { expect, it } from 'vitest'
 import { Collector, clean, compare, forward, message, numbered, text } from '../collector.ts'
 import { type ContractTools, quickRedelivery } from './tools.ts'
@@ -110,7 +110,8 @@ export function failuresContract({ openWith, uniqueName }: ContractTools): void 
     })
     await bus.publish([message(input, 'cam', 'poison')])
     const error = await subscription.closed.catch((reason: unknown) => reason)
-    expect(error).toMatchObject({ code: 'BUS_NO_PROGRESS', message: expect.stringMatching(/-0-0 .*a bug/) })
+    expect(error).toMatchObject({ code: 'BUS_NO_PROGRESS', message: expect.stringMatching(/-0-0 /) })
+    expect(describeError(error)).toMatch(/-0-0 .*: a bug$/)
     expect(tries).toBe(quickRedelivery.maxAttempts)
     await using reader = await Collector.on(bus, input, group)
     await reader.count(1)

@@ -62,8 +62,9 @@ describe.skipIf(kafka === undefined)('Kafka bus and the world around it', () => 
   it('says which broker does not answer', async () => {
     const [port] = await freePorts(1)
     await using bus = new KafkaBus({ brokers: [`127.0.0.1:${port}`], times: quickTimes })
-    const away = { code: 'BUS_UNAVAILABLE', retryable: true, message: expect.stringContaining(`127.0.0.1:${port}`) }
-    await expect(bus.publish([message('any', 'cam', 'x')])).rejects.toMatchObject(away)
+    const error = await bus.publish([message('any', 'cam', 'x')]).catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'BUS_UNAVAILABLE', retryable: true })
+    expect(describeError(error)).toContain(`127.0.0.1:${port}`)
   })
 
   it('reads messages of other clients: no key, a key that is not text, headers that are there twice', async () => {

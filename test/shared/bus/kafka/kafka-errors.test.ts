@@ -6,7 +6,7 @@ import {
   isRebalancing,
   kafkaError,
 } from '@sightline/shared/bus/kafka/kafka-errors.ts'
-import { SightlineError } from '@sightline/shared/errors/errors.ts'
+import { describeError, SightlineError } from '@sightline/shared/errors/errors.ts'
 import { describe, expect, it } from 'vitest'
 
 /** As kafkajs throws it: the protocol's type on the innermost error. */
@@ -26,7 +26,9 @@ describe('an error of the client', () => {
     ['MESSAGE_TOO_LARGE', 'BUS_MESSAGE_TOO_LARGE', false],
   ])('%s becomes %s, retryable: %s', (type, code, retryable) => {
     const result = kafkaError('publishing to frames', error(type))
-    expect(result).toMatchObject({ code, retryable, message: expect.stringMatching(/^publishing to frames: /) })
+    expect(result).toMatchObject({ code, retryable, message: expect.stringMatching(/^publishing to frames/) })
+    expect(describeError(result)).toMatch(/^publishing to frames: .*[A-Z_]+$/)
+    expect(describeError(result).split(type)).toHaveLength(2)
   })
 
   it('stays what it is where it is ours already', () => {

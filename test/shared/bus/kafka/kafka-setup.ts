@@ -12,9 +12,11 @@ export const quickTimes: Partial<KafkaTimes> = {
   requestTimeoutMs: 1_200,
 }
 
+export const uniqueTopic = (): string => `topic-${randomUUID().slice(0, 8)}`
+
 /** A new topic with a name of its own. */
 export async function createTopic(connection: KafkaConnection, config: Record<string, string> = {}): Promise<string> {
-  const name = `topic-${randomUUID().slice(0, 8)}`
+  const name = uniqueTopic()
   await ensureTopics(connection, [{ name, partitions: 2, replication: 1, config }])
   return name
 }

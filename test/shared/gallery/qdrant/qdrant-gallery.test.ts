@@ -1,8 +1,10 @@
 /** The gallery in Qdrant: the contract, recall against an exact search, and what only a gallery behind a network promises. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, describe, expect, test } from 'vitest'
-import type { Gallery, GalleryEmbedder, OpenMode } from '../../../../shared/gallery/gallery.ts'
+import { describeError } from '../../../../shared/errors/errors.ts'
+import type { Gallery, GalleryBuild, GalleryEmbedder, OpenMode } from '../../../../shared/gallery/gallery.ts'
 import { openGallery } from '../../../../shared/gallery/open-gallery.ts'
+import { openQdrantBuild } from '../../../../shared/gallery/qdrant/qdrant-build.ts'
 import { openQdrantGallery } from '../../../../shared/gallery/qdrant/qdrant-gallery.ts'
 import { embedder, entryOf, pictureVector, vectorOf } from '../../../harness/gallery/entries.ts'
 import { galleryContract } from '../../../harness/gallery/gallery-contract.ts'
@@ -22,10 +24,6 @@ function newLocation(url = qdrant!.url): string {
 }
 const open = (location: string, mode: OpenMode = 'read', whose = embedder): Promise<Gallery> =>
   openQdrantGallery({ location, embedder: whose, mode })
-const revisionOf = async (location: string): Promise<number> => {
-  await using gallery = await open(location)
-  return (await gallery.info()).revision
-}
 const request = async (location: string, method: string, path = '', body?: unknown): Promise<unknown> => {
   const { origin, pathname } = new URL(location)
   const init = { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
@@ -33,17 +31,39 @@ const request = async (location: string, method: string, path = '', body?: unkno
   expect(response.status).toBe(200)
   return ((await response.json()) as { result: unknown }).result
 }
+/** The collections that belong to a gallery, whatever its name stands for. */
+const collectionsOf = async (location: string): Promise<readonly string[]> => {
+  const { origin, pathname } = new URL(location)
+  const response = await fetch(`${origin}/collections`)
+  const { result } = (await response.json()) as { result: { collections: { name: string }[] } }
+  const name = pathname.slice(1)
+  return result.collections.map((one) => one.name).filter((one) => one === name || one.startsWith(`${name}.build-`))
+}
+const removeAll = async (location: string): Promise<void> => {
+  for (const name of await collectionsOf(location)) await request(`${new URL(location).origin}/${name}`, 'DELETE')
+}
 
 describe.skipIf(qdrant === undefined)('Qdrant', () => {
   // It may be somebody's server.
   afterAll(async () => {
-    for (const location of made) {
-      const { origin, pathname } = new URL(location)
-      await fetch(`${origin}/collections${pathname}`, { method: 'DELETE' })
-    }
+    for (const location of made) await removeAll(location)
   })
 
-  galleryContract('Qdrant', () => open(newLocation(), 'replace'))
+  galleryContract({
+    name: 'Qdrant',
+    newLocation: async () => newLocation(),
+    occupy: async (location) => {
+      await request(location, 'PUT', '', { vectors: { size: 32, distance: 'Cosine' } })
+      await request(location, 'PUT', '/points?wait=true', { points: [{ id: 1, vector: Array.from(vectorOf(1)) }] })
+      return async () => [
+        await request(location, 'POST', '/points/count', { exact: true }),
+        await collectionsOf(location),
+      ]
+    },
+    destroy: removeAll,
+    lateInfo: { reason: 'it is asked for each batch of pictures, and remembered', ms: 1_100 },
+    lateRelease: { reason: 'a hold that is not renewed runs out', ms: 15_000 },
+  })
 
   test.each([
     ['without quantization', '', 10],
@@ -73,109 +93,78 @@ describe.skipIf(qdrant === undefined)('Qdrant', () => {
     if (qdrant!.isEngine) expect(indexed_vectors_count).toBeGreaterThan(1000)
   })
 
-  test('keeps its entries and its revision when it is closed', async () => {
+  test('a build leaves no collections but the newest, and goes on with what one that was killed left', async () => {
     const location = newLocation()
-    let revision = 0
-    {
-      await using gallery = await openGallery(location, embedder, 'create')
-      await gallery.put([entryOf('a', 1), entryOf('b', 2)])
-      await gallery.remove({ ids: ['a'] })
-      revision = (await gallery.info()).revision
+    const build = async (id: string) => {
+      await using next = await openQdrantBuild({ location, embedder })
+      await next.draft.put([entryOf(id, 1)])
+      return await next.publish()
     }
-    await using gallery = await openGallery(location, embedder, 'create')
-    expect(await gallery.info()).toMatchObject({ entries: 1, items: 1, revision })
-    expect((await gallery.search([vectorOf(2)], 1))[0]![0]!.id).toBe('b')
+    const name = new URL(location).pathname.slice(1)
+    for (const number of [1, 2, 3]) {
+      expect(await build(String(number))).toMatchObject({ entries: 1, revision: number })
+      expect(await collectionsOf(location)).toEqual([`${name}.build-${number}`])
+    }
+    // As if killed between pointing the name to the new one and dropping the old one.
+    const { config } = (await request(location, 'GET')) as { config: { params: object; metadata: object } }
+    const { vectors } = config.params as { vectors: object }
+    await request(`${new URL(location).origin}/${name}.build-2`, 'PUT', '', { vectors, metadata: config.metadata })
+    await build('again')
+    expect(await collectionsOf(location)).toEqual([`${name}.build-4`])
   })
 
-  test('counts items, not entries, and leaves two of one item with one', async () => {
-    await using gallery = await open(newLocation(), 'create')
-    await gallery.put([entryOf('a', 1, { item: 'x' }), entryOf('b', 2, { item: 'x' }), entryOf('c', 3)])
-    expect(await gallery.info()).toMatchObject({ entries: 3, items: 2 })
-  })
-
-  test('raises the revision for each change of two writers at once, and loses nothing of either', async () => {
+  test('a build takes over how the vectors of the gallery are compressed, unless told otherwise', async () => {
     const location = newLocation()
-    await using one = await open(location, 'create')
-    await using two = await open(location, 'write')
-    await Promise.all(
-      Array.from({ length: 20 }, (_, seed) => (seed % 2 === 0 ? one : two).put([entryOf(String(seed), seed)])),
-    )
-    await using reader = await open(location)
-    expect(await reader.info()).toMatchObject({ entries: 20, revision: 20 })
-    expect((await reader.search([vectorOf(13)], 1))[0]![0]!.id).toBe('13')
-  })
-
-  test('is made once by two that make it at the same time', async () => {
-    const location = newLocation()
-    await using both = new AsyncDisposableStack()
-    for (const gallery of await Promise.all([open(location, 'create'), open(location, 'create')])) both.use(gallery)
-    expect(await revisionOf(location)).toBe(0)
-  })
-
-  test('that is not there is told so, with what to do', async () => {
-    for (const mode of ['read', 'write'] as const) {
-      await expect(open(newLocation(), mode)).rejects.toMatchObject({
-        code: 'GALLERY_MISSING',
-        retryable: false,
-        message: expect.stringContaining('sightline gallery build'),
-      })
+    const kindOf = async (): Promise<string[]> => {
+      const { config } = (await request(location, 'GET')) as { config: { quantization_config: object } }
+      return Object.keys(config.quantization_config)
+    }
+    for (const [asked, kind] of [
+      ['?quantization=scalar', 'scalar'],
+      ['', 'scalar'],
+      ['?quantization=binary', 'binary'],
+    ] as const) {
+      await using next = await openQdrantBuild({ location: `${location}${asked}`, embedder })
+      await next.draft.put([entryOf('a', 1)])
+      await next.publish()
+      expect(await kindOf()).toEqual([kind])
     }
   })
 
-  test.each(['read', 'write', 'create', 'replace'] as const)(
-    'leaves a collection of somebody else as it is, asked to %s',
-    async (mode) => {
+  describe('a gallery of an earlier version, a collection of the very name', () => {
+    const old = async (): Promise<string> => {
       const location = newLocation()
-      await request(location, 'PUT', '', { vectors: { size: 32, distance: 'Cosine' } })
-      await request(location, 'PUT', '/points?wait=true', { points: [{ id: 1, vector: Array.from(vectorOf(1)) }] })
-      await expect(open(location, mode)).rejects.toMatchObject({
-        code: 'GALLERY_CORRUPT',
-        message: expect.stringContaining(location),
-      })
-      expect(await request(location, 'POST', '/points/count', { exact: true })).toEqual({ count: 1 })
-    },
-  )
-
-  describe('with another embedder', () => {
-    test('is refused, with what to do', async () => {
-      const location = newLocation()
-      await (await open(location, 'create'))[Symbol.asyncDispose]()
-      for (const mode of ['read', 'write', 'create'] as const) {
-        await expect(open(location, mode, other)).rejects.toMatchObject({
-          code: 'GALLERY_EMBEDDER',
-          message: expect.stringMatching(/holds vectors of probe.*loaded is other.*gallery build/),
-        })
-      }
-      const shorter = { ...embedder, dimension: 16 }
-      await expect(open(location, 'read', shorter)).rejects.toMatchObject({ code: 'GALLERY_CORRUPT' })
-    })
-
-    test('starts empty when it is replaced, with a higher revision, and handles of the old one are told', async () => {
-      const location = newLocation()
-      await using old = await open(location, 'create')
-      await old.put([entryOf('a', 1)])
-      await old.put([entryOf('b', 1)])
-      await using rebuilt = await open(location, 'replace', other)
-      expect(await rebuilt.info()).toMatchObject({ entries: 0, items: 0, revision: 3, embedder: other })
-      for (const use of [
-        () => old.search([vectorOf(1)], 1),
-        () => old.put([entryOf('c', 1)]),
-        () => old.remove({}),
-        () => old.info(),
-      ]) {
-        await expect(use()).rejects.toMatchObject({ code: 'GALLERY_EMBEDDER', retryable: false })
-      }
-      expect(await revisionOf(location).catch(({ code }) => code)).toBe('GALLERY_EMBEDDER')
-      await rebuilt.put([entryOf('c', 1, { vector: vectorOf(1, 16) })])
-      expect(await rebuilt.info()).toMatchObject({ entries: 1, revision: 4 })
-    })
-
-    test('and the same one again keeps what is there', async () => {
-      const location = newLocation()
-      await using gallery = await open(location, 'replace')
+      const { name, sha256, dimension } = embedder
+      const sightline = { format: 1, embedder: name, sha256, dimension, firstRevision: 4 }
+      const vectors = { [sha256.slice(0, 32)]: { size: dimension, distance: 'Cosine' } }
+      await request(location, 'PUT', '', { vectors, metadata: { sightline } })
+      await using gallery = await open(location, 'write')
       await gallery.put([entryOf('a', 1)])
-      await using again = await open(location, 'replace')
-      expect(await again.info()).toMatchObject({ entries: 1, revision: 1 })
+      expect(await gallery.info()).toMatchObject({ entries: 1, revision: 5 })
+      return location
+    }
+
+    test.each([
+      ['the same embedder', embedder],
+      ['another embedder', other],
+    ])('is replaced by a build of %s, and readers never miss it', async (_name, whose) => {
+      const location = await old()
+      await using reader = await open(location)
+      let isOver = false
+      const codes = new Set<string>()
+      const reading = (async () => {
+        while (!isOver) {
+          const hits = await reader.search([vectorOf(1)], 1).catch(({ code }: { code: string }) => codes.add(code))
+          if (Array.isArray(hits)) expect(hits[0]).toHaveLength(1)
+        }
+      })()
+      await using next = await openQdrantBuild({ location, embedder: whose })
+      await next.draft.put([entryOf('b', 1, { vector: vectorOf(1, whose.dimension) })])
+      expect(await next.publish()).toMatchObject({ entries: 1, revision: 6 })
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      isOver = true
+      await reading
+      expect([...codes]).toEqual(whose === embedder ? [] : ['GALLERY_EMBEDDER'])
     })
   })
 })
@@ -223,16 +212,56 @@ describe.skipIf(!canStart)('a Qdrant that goes away', () => {
     await using gallery = await openQdrantGallery({ location, embedder, mode: 'create', deadlineMs: 300 })
     await server.kill()
     for (const use of [() => gallery.search([vectorOf(1)], 1), () => gallery.put([entryOf('a', 1)])]) {
-      await expect(use()).rejects.toMatchObject({
-        code: 'GALLERY_UNAVAILABLE',
-        retryable: true,
-        message: expect.stringMatching(new RegExp(`${location}.*ECONNREFUSED`)),
-      })
+      const error = await use().catch((reason: unknown) => reason)
+      expect(error).toMatchObject({ code: 'GALLERY_UNAVAILABLE', retryable: true })
+      expect(describeError(error)).toMatch(new RegExp(`${location}.*ECONNREFUSED`))
     }
     await expect(openQdrantGallery({ location, embedder, mode: 'read', deadlineMs: 100 })).rejects.toMatchObject({
       code: 'GALLERY_UNAVAILABLE',
       retryable: true,
     })
+  })
+
+  test('for good in the middle of a build leaves the gallery, and a draft to go on with when it is back', {
+    timeout: 60_000,
+  }, async () => {
+    await using server = await startQdrantServer()
+    const location = newLocation(server.url)
+    {
+      await using gallery = await open(location, 'create')
+      await gallery.put([entryOf('old', 1)])
+    }
+    {
+      await using build = await openQdrantBuild({ location, embedder, deadlineMs: 300 })
+      await build.draft.put([entryOf('a', 1), entryOf('b', 2)])
+      await server.kill()
+      await expect(build.draft.put([entryOf('c', 3)])).rejects.toMatchObject({ code: 'GALLERY_UNAVAILABLE' })
+      await expect(build.publish()).rejects.toMatchObject({ code: 'GALLERY_UNAVAILABLE' })
+    }
+    await server.start()
+    await using gallery = await open(location)
+    expect(await gallery.info()).toMatchObject({ entries: 1 })
+    // It could not let go of its hold, which runs out.
+    let build = await openQdrantBuild({ location, embedder }).catch((error: unknown) => error)
+    while (build instanceof Error) {
+      expect(build).toMatchObject({ code: 'GALLERY_BUSY' })
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      build = await openQdrantBuild({ location, embedder }).catch((error: unknown) => error)
+    }
+    await using again = build as GalleryBuild
+    expect((await again.draft.get(['a', 'b', 'c'])).map(({ id }) => id).toSorted()).toEqual(['a', 'b'])
+    expect(await again.publish()).toMatchObject({ entries: 2, revision: 2 })
+  })
+
+  test('for a moment does not lose a writer its hold', async () => {
+    await using server = await startQdrantServer()
+    const location = newLocation(server.url)
+    await using build = await openQdrantBuild({ location, embedder })
+    await server.kill()
+    await server.start()
+    await build.draft.put([entryOf('a', 1)])
+    await expect(openQdrantBuild({ location, embedder })).rejects.toMatchObject({ code: 'GALLERY_BUSY' })
+    expect(await build.publish()).toMatchObject({ entries: 1 })
   })
 
   test('does not hold up who closes the gallery', async () => {
@@ -255,7 +284,7 @@ describe.skipIf(!canStart)('a Qdrant with an API key', () => {
     for (const apiKey of ['not-the-key', undefined, '']) {
       const error = await openGallery(location, embedder, 'read', { apiKey }).catch((one: unknown) => one)
       expect(error).toMatchObject({ code: 'CONFIG_INVALID', retryable: false })
-      expect(error).toMatchObject({ message: expect.stringMatching(/401.*SIGHTLINE_QDRANT_API_KEY/) })
+      expect(describeError(error)).toMatch(/SIGHTLINE_QDRANT_API_KEY.*401/)
       expect(JSON.stringify([error, String(error), (error as Error).stack])).not.toContain('not-the-key')
     }
   })
