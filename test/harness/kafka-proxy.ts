@@ -1,8 +1,9 @@
-/** A TCP proxy in front of a broker that knows where requests begin, to lose an answer or hold a request at the worst moment. */
+/** A TCP proxy in front of a broker that knows where requests begin, to lose an answer or hold a request at the worst moment, or to be slow. */
 import { once } from 'node:events'
 import { createServer, connect as dial, type Socket } from 'node:net'
 
-/** API keys of the requests that end a transaction, https://kafka.apache.org/protocol */
+/** API keys, https://kafka.apache.org/protocol: of requests with messages, and of those that end a transaction. */
+export const produce = 0
 export const endTransaction = 26
 
 /**
@@ -15,6 +16,8 @@ export type Verdict = 'pass' | 'lose-answer' | 'hold'
 export interface KafkaProxy extends AsyncDisposable {
   /** Asked for every request; set it to make trouble. */
   judge: (apiKey: number) => Verdict
+  /** How fast bytes go from clients to the broker, in bytes a second. */
+  bandwidth: number
   /** Lets held requests go on. */
   release(): void
 }
@@ -24,6 +27,7 @@ export async function startKafkaProxy(port: number, target: number): Promise<Kaf
   const held = new Set<() => void>()
   const proxy: KafkaProxy = {
     judge: () => 'pass',
+    bandwidth: Infinity,
     release: () => {
       for (const go of held) go()
       held.clear()
@@ -54,6 +58,11 @@ export async function startKafkaProxy(port: number, target: number): Promise<Kaf
     broker.on('data', (data) => {
       if (losing) end()
       else client.write(data)
+    })
+    client.on('data', (data) => {
+      if (proxy.bandwidth === Infinity) return
+      client.pause()
+      setTimeout(() => client.resume(), (1000 * data.length) / proxy.bandwidth)
     })
     onFrames(client, (frame, apiKey) => {
       const verdict = proxy.judge(apiKey)

@@ -3,6 +3,7 @@ import { SightlineError } from '../../errors/errors.ts'
 import { type Logger, silentLogger } from '../../errors/logger.ts'
 import type { Compression, KafkaConnection, KafkaTimes } from './kafka-options.ts'
 import { SharedClusters } from './kafka-shared-clusters.ts'
+import { patientSockets } from './kafka-sockets.ts'
 import type { BrokerPool } from './kafka-wire.ts'
 import { createProducer, type Kafkajs, kafkajs } from './kafkajs.ts'
 
@@ -92,7 +93,8 @@ export class KafkaClients {
       if (!abandoned.aborted) return choosePartition(args)
       throw Object.assign(new Error('given up'), { retriable: false })
     }
-    return this.#kafka(retry).producer({ ...producerOptions, createPartitioner, retry })
+    const patience = { requestTimeout: forEver, socketFactory: patientSockets(this.#times.requestTimeoutMs) }
+    return this.#kafka(retry, patience).producer({ ...producerOptions, createPartitioner, retry })
   }
 
   /**
@@ -119,7 +121,7 @@ export class KafkaClients {
     return inner[createClusterOf(kafka)]!(options)
   }
 
-  #kafka(retry: NonNullable<Kafkajs.KafkaConfig['retry']>): Kafkajs.Kafka {
+  #kafka(retry: NonNullable<Kafkajs.KafkaConfig['retry']>, patience: Partial<Kafkajs.KafkaConfig> = {}): Kafkajs.Kafka {
     const { brokers, clientId = 'sightline', tls, sasl, logger = silentLogger } = this.#connection
     return new kafkajs.Kafka({
       brokers: [...brokers],
@@ -127,6 +129,7 @@ export class KafkaClients {
       requestTimeout: this.#times.requestTimeoutMs,
       connectionTimeout: this.#times.requestTimeoutMs,
       retry,
+      ...patience,
       logLevel: kafkajs.logLevel.WARN,
       logCreator: () => (entry) => forwardLog(logger, entry),
       ...(tls === undefined ? {} : { ssl: { ...tls } }),
@@ -136,6 +139,9 @@ export class KafkaClients {
 }
 
 const createClusterName = 'private:Kafka:createCluster'
+
+/** The connection's own patience ends what takes too long. */
+const forEver = 2 ** 31 - 1
 
 function createClusterOf(kafka: Kafkajs.Kafka): symbol {
   const name = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === createClusterName)

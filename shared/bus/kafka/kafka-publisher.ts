@@ -6,6 +6,7 @@ import { kafkaError } from './kafka-errors.ts'
 import type { PartitionSend } from './kafka-messages.ts'
 import type { Compression } from './kafka-options.ts'
 import type { KafkaRouter } from './kafka-router.ts'
+import { slowestLink } from './kafka-sockets.ts'
 
 interface Live {
   readonly producer: KafkaProducer
@@ -109,7 +110,8 @@ export class KafkaPublisher implements AsyncDisposable {
     for (const { topic, messages } of sends) {
       const live = this.#live ?? this.#connect()
       this.#live = live
-      const timer = setTimeout(() => this.#abandon(), this.#timeoutMs)
+      const bytes = messages.reduce((sum, { value }) => sum + (value?.length ?? 0), 0)
+      const timer = setTimeout(() => this.#abandon(), this.#timeoutMs + bytes / slowestLink)
       const request = {
         topic,
         messages: [...messages],
