@@ -6,7 +6,7 @@
  */
 import { parseArgs } from 'node:util'
 import { galleryPictures } from '../demo/gallery-pictures.ts'
-import { makeStock } from '../demo/stage.ts'
+import { makeStock } from '../demo/shooting.ts'
 import { openEmbedderSession } from '../services/embedder/session.ts'
 import { type CropCodec, decodeCrop, encodeCrop } from '../shared/imaging/crop-codec.ts'
 import { decodeImage, defaultImageLimits, type Pixels } from '../shared/imaging/decode.ts'

@@ -5,7 +5,7 @@ import { type Product, products } from './products.ts'
 import { type Random, seededRandom } from './random.ts'
 import type { Placement } from './rasterize.ts'
 import type { Room } from './rooms.ts'
-import { openStage, type Stock, type TrueObject } from './stage.ts'
+import { openSet, type Stock, type TrueObject } from './shooting.ts'
 import { paintedTexture } from './texture.ts'
 
 export interface GalleryPicture {
@@ -23,9 +23,9 @@ export async function* galleryPictures(stock: Stock, seed: string, each: number)
     for (let index = 0; index < each; index += 1) {
       // The turns are spread evenly, or five pictures could all be from one side.
       const yaw = each === 1 ? 0 : -32 + (64 * index) / (each - 1) + random.between(-4, 4)
-      const stage = await openStage(studio(product, random))
+      const set = await openSet(studio(product, random))
       const placement: Placement = { position: [0, 0, 0], lift: 0, yaw, tip: 0 }
-      const shot = await stage.shoot([{ product, placement }], stock, random)
+      const shot = await set.shoot([{ product, placement }], stock, random)
       const jpeg = await cutOut(shot.jpeg, shot.truth[0]!.box)
       yield { item: product.item, label: product.label, name: `${product.item}-${index + 1}.jpg`, jpeg }
     }

@@ -36,7 +36,7 @@ import { galleryPictures } from './gallery-pictures.ts'
 import { products } from './products.ts'
 import { type SceneFrame, sceneFrames } from './scenes.ts'
 import { addScores, noScore, scoreFrame } from './score.ts'
-import { makeStock, type Stock } from './stage.ts'
+import { makeStock, type Stock } from './shooting.ts'
 
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } })
 

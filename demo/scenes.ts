@@ -2,7 +2,7 @@
 import { seededRandom } from './random.ts'
 import { checkoutRoom, conveyorRoom, shelfRoom } from './rooms.ts'
 import { checkoutScript, conveyorScript, shelfScript } from './scripts.ts'
-import { openStage, type Shot, type Stock } from './stage.ts'
+import { openSet, type Shot, type Stock } from './shooting.ts'
 
 export interface SceneFrame extends Shot {
   readonly camera: string
@@ -19,17 +19,17 @@ export const cameras = [
 /** The frames of all cameras, one of each in turn; the same for the same seed. */
 export async function* sceneFrames(stock: Stock, seed: string, framesEach: number): AsyncGenerator<SceneFrame> {
   const random = seededRandom(seed)
-  const stages = await Promise.all(
+  const sets = await Promise.all(
     cameras.map(async ({ camera, room, script }) => ({
       camera,
-      stage: await openStage(await room(random.fork(`${camera}/room`))),
+      set: await openSet(await room(random.fork(`${camera}/room`))),
       moments: script(random.fork(`${camera}/script`), framesEach),
     })),
   )
   for (let index = 0; index < framesEach; index += 1) {
-    for (const { camera, stage, moments } of stages) {
+    for (const { camera, set, moments } of sets) {
       const shot = random.fork(`${camera}/${index}`)
-      yield { camera, index, ...(await stage.shoot(moments[index]!, stock, shot)) }
+      yield { camera, index, ...(await set.shoot(moments[index]!, stock, shot)) }
     }
   }
 }

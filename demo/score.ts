@@ -3,7 +3,7 @@
 import type { RecognitionEvent } from '@sightline/shared/contracts/recognition-event.ts'
 import { cornersOf, iou } from '@sightline/shared/geometry/boxes.ts'
 import type { Score } from '@sightline/views/report/report-data.ts'
-import type { TrueObject } from './stage.ts'
+import type { TrueObject } from './shooting.ts'
 
 export const noScore: Score = {
   enrolled: 0,

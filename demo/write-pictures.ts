@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { galleryPictures } from './gallery-pictures.ts'
 import { cameras, sceneFrames } from './scenes.ts'
-import { makeStock } from './stage.ts'
+import { makeStock } from './shooting.ts'
 
 const seed = 'sightline'
 const picturesOfEach = 5

@@ -6,7 +6,7 @@ import { products } from '../../demo/products.ts'
 import { seededRandom } from '../../demo/random.ts'
 import { type SceneFrame, sceneFrames } from '../../demo/scenes.ts'
 import { checkoutScript, conveyorScript, shelfScript } from '../../demo/scripts.ts'
-import { makeStock, type Stock } from '../../demo/stage.ts'
+import { makeStock, type Stock } from '../../demo/shooting.ts'
 
 let stock: Stock
 

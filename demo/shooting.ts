@@ -38,12 +38,12 @@ export async function makeStock(): Promise<Stock> {
 /** Objects are rendered at twice the resolution and averaged, for smooth edges. */
 const oversampling = 2
 
-export interface Stage {
+export interface FilmSet {
   shoot(moment: Moment, stock: Stock, random: Random): Promise<Shot>
 }
 
 /** Renders the room once; every shot starts from a copy. */
-export async function openStage(room: Room): Promise<Stage> {
+export async function openSet(room: Room): Promise<FilmSet> {
   const { view, lighting } = room
   const { width, height } = view
   const coarse = projectionOf(view, 1)
