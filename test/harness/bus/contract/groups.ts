@@ -64,6 +64,7 @@ export function groupsContract({ openWith, uniqueName, expectAll }: ContractTool
     await reader.count(24)
     while ((await subscription.lag()) > 0) await sleep(5)
     expect(subscription.oldest()).toBeNull()
+    expect([subscription.lost(), subscription.troubles()]).toEqual([0, []])
   })
 
   it('counts nothing once all outputs of another stage are read', async () => {

@@ -134,6 +134,20 @@ describe('memory bus: bounds', () => {
     expect(reader.deliveries[0]!.offset).toBe(7n)
   })
 
+  it('counts what a group lost that was away for too long', async () => {
+    await using bus = new MemoryBus({ topics: { in: 1 }, retention: { messages: 3, bytes: 1e6 } })
+    const collector = new Collector()
+    const options = { group: 'g', topic: 'in', maxBatch: 10 }
+    const before = await bus.subscribe(options, collector.handler)
+    await bus.publish(numbered('in', 1, 2))
+    await collector.count(2)
+    await before[Symbol.asyncDispose]()
+    await bus.publish(numbered('in', 1, 10, 2))
+    await using after = await bus.subscribe(options, collector.handler)
+    await collector.count(5)
+    expect(after.lost()).toBe(7)
+  })
+
   it('bounds what nobody reads by bytes too', async () => {
     await using bus = new MemoryBus({ topics: { in: 1 }, retention: { messages: 1000, bytes: 3000 } })
     for (let index = 0; index < 10; index += 1) await bus.publish([message('in', 'cam', `${index}`.padEnd(1000))])
