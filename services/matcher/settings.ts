@@ -55,7 +55,7 @@ export type MatcherSettings = ValuesOf<typeof matcherSettings>
 function joinLabelThresholds(texts: readonly string[]): string {
   const entries = texts.map((text) => {
     const [, label, threshold = ''] = /^(.+)=([^=]+)$/.exec(text) ?? []
-    const value = Number(threshold)
+    const value = threshold.trim() === '' ? Number.NaN : Number(threshold)
     if (label === undefined || !(value >= -1 && value <= 1)) {
       throw usageError(`--label-threshold takes LABEL=T with T from -1 to 1, not '${text}'`)
     }
