@@ -1,6 +1,7 @@
 /** The gallery as the matcher sees it: whatever is there, of whichever embedder, also where it is made or rebuilt while frames come. */
 import { otherwise, SightlineError } from '@sightline/shared/errors/errors.ts'
 import type { Gallery, GalleryEmbedder, GalleryInfo, Hit } from '@sightline/shared/gallery/gallery.ts'
+import { tellUnknownLabels } from '@sightline/shared/gallery/unknown-labels.ts'
 
 /** Of no gallery at all: nothing is known, and everything is unknown. */
 export interface KnownInfo extends Omit<GalleryInfo, 'embedder'> {
@@ -10,6 +11,8 @@ export interface KnownInfo extends Omit<GalleryInfo, 'embedder'> {
 export interface KnownItems extends AsyncDisposable {
   info(): Promise<KnownInfo>
   search(queries: readonly Float32Array[], k: number): Promise<readonly (readonly Hit[])[]>
+  /** One sentence for each label that no entry has; nothing where there is no gallery to ask. */
+  unknownLabels(wanted: Iterable<string>): Promise<readonly string[]>
 }
 
 export interface KnownItemsPorts {
@@ -55,6 +58,7 @@ export async function openKnownItems(ports: KnownItemsPorts): Promise<KnownItems
   return {
     info: async () => (await ask((one) => one.info())) ?? nothing,
     search: async (queries, k) => (await ask((one) => one.search(queries, k))) ?? queries.map(() => []),
+    unknownLabels: async (wanted) => (await ask((one) => tellUnknownLabels(one, wanted))) ?? [],
     [Symbol.asyncDispose]: async () => gallery?.[Symbol.asyncDispose](),
   }
 }

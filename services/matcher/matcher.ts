@@ -40,6 +40,9 @@ export async function openMatcher(
   const { entries, items, revision } = await gallery.info()
   log.info({ entries, items, revision }, 'the gallery is open')
   if (entries === 0) log.warn({}, 'the gallery is empty, or not there yet: everything will be unknown')
+  else
+    for (const unknown of await gallery.unknownLabels(settings.labelThresholds.keys()))
+      log.warn({}, `a threshold of its own without effect: ${unknown}`)
   const earlier = await thresholdsOfOurs()
   const stage = matchStage({
     gallery,

@@ -62,3 +62,15 @@ test('a gallery that is removed is none', async () => {
   await rm(folder, { recursive: true })
   expect(await items.info()).toMatchObject({ entries: 0, embedder: null })
 })
+
+test('labels that are not in the gallery are told, and none where there is no gallery', async () => {
+  const { folder, clock, items } = await known()
+  await using _items = items
+  expect(await items.unknownLabels(['Cola'])).toEqual([])
+  await using gallery = await openGallery(folder, embedder, 'create')
+  await gallery.put([entry('Cola', query[0]!)])
+  clock.now += 5_000
+  expect(await items.unknownLabels(['Cola', 'Coal'])).toEqual([
+    "no entry of the gallery has the label 'Coal'; did you mean 'Cola'?",
+  ])
+})
