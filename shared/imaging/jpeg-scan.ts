@@ -96,16 +96,27 @@ function componentsOf(segment: Uint8Array, frame: Frame): readonly ScanComponent
 /** Longer than any run of zeros that a picture codes to, unless "end of block" is coded as zeros. */
 const hole = Buffer.alloc(512)
 
-/** Whether zeros stand where data was, as in a file that was not written to its end: libjpeg takes them for data. */
+/**
+ * Whether zeros stand where data was, as in a file that was not written to its end: libjpeg takes them for data. Where zeros
+ * code flat blocks, as in flat pictures with tables of their own, they are data.
+ */
 export function hasHole(bytes: Uint8Array): boolean {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  let at = 2
-  while (buffer[at] === 0xff && buffer[at + 1] !== marker.sos && at + 4 <= buffer.length)
-    at += 2 + buffer.readUInt16BE(at + 2)
+  const tables: HuffmanTables = new Map()
+  let [at, components] = [2, 0]
+  while (buffer[at] === 0xff && buffer[at + 1] !== marker.sos && at + 4 <= buffer.length) {
+    const [code, next] = [buffer[at + 1]!, at + 2 + buffer.readUInt16BE(at + 2)]
+    if (code === marker.dht) readHuffmanTables(buffer.subarray(at + 4, next), tables)
+    if (code === 0xc0 || code === 0xc1) components = buffer[at + 9] ?? 0
+    at = next
+  }
   const found = buffer.indexOf(hole, at)
   // Zeros behind the end are padding.
   const end = buffer.lastIndexOf(endMarker)
-  return found !== -1 && (end < at || found < end)
+  if (found === -1 || (end >= at && found >= end)) return false
+  const isOneScan = components > 0 && buffer[at + 4] === components
+  const ac = [...tables].flatMap(([id, { symbols }]) => (id < 16 ? [] : [symbols[0]]))
+  return !(isOneScan && ac.length > 0 && ac.every((first) => first === 0))
 }
 
 const endMarker = Buffer.from([0xff, marker.eoi])
