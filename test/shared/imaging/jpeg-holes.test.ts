@@ -1,8 +1,8 @@
-import sharp from 'sharp'
+import sharp, { type JpegOptions } from 'sharp'
 import { expect, test } from 'vitest'
 import { hasHole } from '../../../shared/imaging/jpeg-scan.ts'
 
-const flat = (options: sharp.JpegOptions) =>
+const flat = (options: JpegOptions) =>
   sharp({ create: { width: 640, height: 480, channels: 3, background: '#808080' } })
     .jpeg(options)
     .toBuffer()
