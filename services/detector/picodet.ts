@@ -2,7 +2,8 @@
  * Decodes the heads of a PicoDet network into boxes (Yu et al. 2021, PP-PicoDet; distances as distributions: Li et al. 2020,
  * Generalized Focal Loss). Pure.
  */
-import { gridOf, type PicodetOutput } from '@sightline/shared/inference/detector-output.ts'
+import { gridOf } from '@sightline/shared/inference/detector-grid.ts'
+import type { PicodetOutput } from '@sightline/shared/inference/detector-output.ts'
 import type { Outputs } from '@sightline/shared/inference/input-tensor.ts'
 import type { DetectedBox, Size } from './detected-box.ts'
 

@@ -2,7 +2,8 @@
  * Decodes the anchors of a YOLO that is exported without suppression, in every layout that its manifest can name: YOLOv5 to
  * v11 and YOLOX, decoded in the graph or in cells (Ge et al. 2021, YOLOX). Pure.
  */
-import { cellStrides, gridOf, type YoloOutput } from '@sightline/shared/inference/detector-output.ts'
+import { cellStrides, gridOf } from '@sightline/shared/inference/detector-grid.ts'
+import type { YoloOutput } from '@sightline/shared/inference/detector-output.ts'
 import type { Outputs } from '@sightline/shared/inference/input-tensor.ts'
 import type { Tensor } from '@sightline/shared/inference/session.ts'
 import type { DetectedBox, Size } from './detected-box.ts'

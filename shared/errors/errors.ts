@@ -1,5 +1,4 @@
 /** Every error a person or a retry loop has to act on: one class, one list of codes, and whether trying again can help. */
-import { z } from 'zod'
 
 /** What went wrong, from a closed list: codes are part of the public contract (dead letters, JSON output, metrics labels). */
 export const errorCodes = [
@@ -89,10 +88,34 @@ export function describeError(error: unknown): string {
 }
 
 function textOf(error: unknown): string {
-  const text =
-    error instanceof z.ZodError ? z.prettifyError(error) : error instanceof Error ? error.message : String(error)
+  const text = isZodError(error) ? issuesText(error) : error instanceof Error ? error.message : String(error)
   return text.trim().replaceAll(/\s*\n\s*/g, ' ')
 }
+
+interface Issue {
+  readonly message: string
+  readonly path: readonly PropertyKey[]
+}
+
+/** Asked by name: this floor is loaded into every worker thread, and zod would more than double the heap of each. */
+const isZodError = (error: unknown): error is Error & { readonly issues: readonly Issue[] } =>
+  error instanceof Error && error.name === 'ZodError' && 'issues' in error
+
+/** As `z.prettifyError`. */
+const issuesText = ({ issues }: { readonly issues: readonly Issue[] }): string =>
+  issues
+    .toSorted((a, b) => a.path.length - b.path.length)
+    .map(({ message, path }) => `✖ ${message}${path.length === 0 ? '' : ` → at ${pathText(path)}`}`)
+    .join('\n')
+
+const pathText = (path: readonly PropertyKey[]): string =>
+  path
+    .map((key, index) => {
+      if (typeof key === 'number') return `[${key}]`
+      if (typeof key === 'symbol' || /[^\w$]/.test(key)) return `[${JSON.stringify(String(key))}]`
+      return index === 0 ? key : `.${key}`
+    })
+    .join('')
 
 function causeOf(error: unknown): unknown {
   // Of several addresses that were tried, each with its own error, one is told.

@@ -136,11 +136,13 @@ async function inEightBits(bytes: Uint8Array, failOn: FailOnOptions, limits: Ima
 }
 
 /**
- * Three channels, copied: sharp's own buffer can't be moved to a worker. (Its toUint8Array() can, but sharp 0.35.5 never
- * frees what that returns.) Grey pictures have one channel.
+ * Three channels; grey pictures have one. Taken over from sharp: its own buffer could not be moved to a worker, and what
+ * is left to the garbage collector of a stream of pictures keeps that busy. (toUint8Array() of sharp 0.35.5 is never freed.)
  */
-function toRgb(data: Buffer, channels: number): Uint8Array<ArrayBuffer> {
-  if (channels === 3) return new Uint8Array(data)
+function toRgb(buffer: Buffer<ArrayBuffer>, channels: number): Uint8Array<ArrayBuffer> {
+  const { byteOffset, length } = buffer
+  const data = new Uint8Array(buffer.buffer.transfer(), byteOffset, length)
+  if (channels === 3) return data.length === data.buffer.byteLength ? data : data.slice()
   const pixels = data.length / channels
   const rgb = new Uint8Array(pixels * 3)
   for (let pixel = 0; pixel < pixels; pixel += 1) rgb.fill(data[pixel * channels]!, pixel * 3, pixel * 3 + 3)

@@ -78,16 +78,3 @@ export type PicodetOutput = z.infer<typeof picodetOutputSchema>
 export type BoxesOutput = z.infer<typeof boxesOutputSchema>
 export type YoloOutput = z.infer<typeof yoloOutputSchema>
 export type DetectorOutput = z.infer<typeof detectorOutputSchema>
-
-/** Columns and rows of cells that a stride parts an input into; those that are cut off count whole. */
-export const gridOf = (
-  { width, height }: { readonly width: number; readonly height: number },
-  stride: number,
-): { readonly columns: number; readonly rows: number } => ({
-  columns: Math.ceil(width / stride),
-  rows: Math.ceil(height / stride),
-})
-
-/** The strides of a YOLO whose boxes count cells; undefined where the graph's boxes are decoded. */
-export const cellStrides = ({ units, strides: given }: YoloOutput): readonly number[] | undefined =>
-  units === 'cells' ? (given ?? [8, 16, 32]) : undefined

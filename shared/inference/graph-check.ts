@@ -1,5 +1,6 @@
 /** Whether a graph is the one that its manifest describes: names, types and shapes, as far as the graph fixes them. */
-import { cellStrides, type DetectorOutput, gridOf, type YoloOutput } from './detector-output.ts'
+import { cellStrides, gridOf } from './detector-grid.ts'
+import type { DetectorOutput, YoloOutput } from './detector-output.ts'
 import type { EmbedderManifest, InputContract } from './model-manifest.ts'
 
 export type NetworkOutput = DetectorOutput | EmbedderManifest['output']

@@ -154,9 +154,10 @@ class OnnxSession<In, Out> implements Session<In, Out> {
   #give(slot: Slot<In, Out>, batch: readonly Pending<In, Out>[]): void {
     slot.batch = batch
     this.#onBatch(batch.length)
-    const message: ToWorker = { inputs: batch.map(({ input }) => input) }
+    const moved = [...new Set(batch.flatMap(({ transfer }) => transfer))]
+    const message: ToWorker = { inputs: batch.map(({ input }) => input), moved }
     try {
-      slot.worker.postMessage(message, [...new Set(batch.flatMap(({ transfer }) => transfer))])
+      slot.worker.postMessage(message, moved)
     } catch (cause) {
       // What can't be cloned or transferred is a mistake of the caller, not of the worker.
       slot.batch = null

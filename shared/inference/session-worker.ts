@@ -34,7 +34,11 @@ try {
       )
       return
     }
-    answer(task, message.inputs, run).then(({ answers, transfer }) => send({ kind: 'answers', answers }, transfer))
+    answer(task, message.inputs, run).then(({ answers, transfer }) => {
+      send({ kind: 'answers', answers }, transfer)
+      // At once: megabytes a picture, left to it, would keep the garbage collector busy.
+      for (const buffer of message.moved) if (!buffer.detached) buffer.transfer(0)
+    })
   })
   send({ kind: 'ready', execution })
 } catch (error) {

@@ -17,7 +17,13 @@ export interface WorkerSetup {
 
 export type ItemAnswer = { readonly output: unknown } | { readonly error: PortableError }
 
-export type ToWorker = { readonly inputs: readonly unknown[] } | 'stop'
+export interface Batch {
+  readonly inputs: readonly unknown[]
+  /** Buffers of the inputs that were moved to the worker, which frees them. */
+  readonly moved: readonly ArrayBuffer[]
+}
+
+export type ToWorker = Batch | 'stop'
 
 export type FromWorker =
   | { readonly kind: 'ready'; readonly execution: Execution }

@@ -4,6 +4,9 @@ import { fromPortable, toPortable } from '@sightline/shared/errors/portable-erro
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 
+const misfit = z
+  .object({ a: z.object({ 'b c': z.array(z.int()), d: z.string() }), e: z.string() })
+  .safeParse({ a: { 'b c': [1, 1.5] } }).error!
 const caused = (message: string, cause: unknown): Error => new Error(message, { cause })
 
 test.each([
@@ -26,6 +29,7 @@ test.each([
     caused('a.json does not fit', z.object({ a: z.string() }).safeParse({}).error),
     'a.json does not fit: ✖ Invalid input: expected string, received undefined → at a',
   ],
+  ['what does not fit at several places, as zod tells it', misfit, z.prettifyError(misfit).replaceAll(/\s*\n\s*/g, ' ')],
 ])('describes %s', (_what, error, text) => {
   expect(describeError(error)).toBe(text)
 })
