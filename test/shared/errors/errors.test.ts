@@ -29,7 +29,11 @@ test.each([
     caused('a.json does not fit', z.object({ a: z.string() }).safeParse({}).error),
     'a.json does not fit: ✖ Invalid input: expected string, received undefined → at a',
   ],
-  ['what does not fit at several places, as zod tells it', misfit, z.prettifyError(misfit).replaceAll(/\s*\n\s*/g, ' ')],
+  [
+    'what does not fit at several places, as zod tells it',
+    misfit,
+    z.prettifyError(misfit).replaceAll(/\s*\n\s*/g, ' '),
+  ],
 ])('describes %s', (_what, error, text) => {
   expect(describeError(error)).toBe(text)
 })
