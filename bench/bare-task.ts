@@ -1,26 +1,20 @@
-/** A task that is nothing but its network, on tensors that lie ready: the limit that the pipeline is held against. */
+/** A task that is nothing but its network, on tensors that lie ready before anybody looks at the clock. */
 import type { RunNetwork, Task, Tensor } from '../shared/inference/session.ts'
 
 export interface BareContract {
   readonly name: string
-  readonly width: number
-  readonly height: number
+  /** Without the batch. */
+  readonly axes: readonly [number, number, number]
+  readonly batch: number
 }
 
-export function createTask({ name, width, height }: BareContract): Task<number, number> {
-  const size = 3 * width * height
-  const ready = new Map<number, Tensor>()
-  const tensorOf = (batch: number): Tensor => {
-    const known = ready.get(batch)
-    if (known !== undefined) return known
-    const data = Float32Array.from({ length: batch * size }, (_, index) => Math.sin(index))
-    const tensor = { data, dims: [batch, 3, height, width] }
-    ready.set(batch, tensor)
-    return tensor
+/** An input is how many runs are wanted. */
+export function createTask({ name, axes, batch }: BareContract): Task<number, null> {
+  const data = Float32Array.from({ length: batch * axes[0] * axes[1] * axes[2] }, (_, index) => Math.sin(index))
+  const tensor: Tensor = { data, dims: [batch, ...axes] }
+  const process = async (asked: readonly number[], run: RunNetwork) => {
+    for (const runs of asked) for (let done = 0; done < runs; done += 1) await run({ [name]: tensor })
+    return { outputs: asked.map(() => null), transfer: [] }
   }
-  const process = async (batch: readonly number[], run: RunNetwork) => {
-    await run({ [name]: tensorOf(batch.length) })
-    return { outputs: batch, transfer: [] }
-  }
-  return { process, checkCanary: async (run) => void (await process([0], run)) }
+  return { process, checkCanary: async (run) => void (await process([2], run)) }
 }

@@ -24,7 +24,7 @@ export async function pythonEnvironment(name: string, requirements: string, modu
     () => false,
   )
   if (isMade) return interpreter
-  process.stderr.write(`fetching ${module} for the tests (once) ...\n`)
+  process.stderr.write(`fetching ${module} (once) ...\n`)
   // The rename makes the folder whole or absent; an environment's interpreter does not mind it.
   const partial = `${folder}.${process.pid}.tmp`
   await run('python3', ['-m', 'venv', partial])

@@ -1,0 +1,59 @@
+/** The limit: the networks of a pair and nothing else, one picture a run, one worker a core. */
+import sharp from 'sharp'
+import { axesOf } from '../shared/inference/graph-check.ts'
+import type { Model } from '../shared/inference/model-manifest.ts'
+import { readDetector, readEmbedder } from '../shared/inference/models-folder.ts'
+import { openOnnxSession } from '../shared/inference/onnx-session.ts'
+import type { Session } from '../shared/inference/session.ts'
+import { cores } from './machine.ts'
+
+export interface BareOptions {
+  readonly batch: number
+  readonly workers: number
+  readonly threads: number
+}
+
+/** A session that takes how often its network is to run, one such order a worker at a time. */
+export const openBare = (model: Model, { batch, workers, threads }: BareOptions): Promise<Session<number, null>> =>
+  openOnnxSession({
+    model,
+    task: new URL('./bare-task.ts', import.meta.url),
+    contract: { name: model.manifest.input.name, axes: axesOf(model.manifest.input), batch },
+    workers,
+    threadsPerWorker: threads,
+    maxBatch: 1,
+  })
+
+/** Pictures whose detector runs are done before their embedder's: orders to the workers cost nothing so. */
+const together = 4
+
+export interface BareNetworks extends AsyncDisposable {
+  /** Does for each picture what a pipeline can't do without: `crops` of them, and with `jpegs` decoding, cores side by side. */
+  run(crops: readonly number[], jpegs?: readonly Uint8Array[]): Promise<void>
+}
+
+export async function openBareNetworks(models: string): Promise<BareNetworks> {
+  await using scope = new AsyncDisposableStack()
+  const options = { batch: 1, workers: cores, threads: 1 }
+  const detector = scope.use(await openBare(await readDetector(models), options))
+  const embedder = scope.use(await openBare(await readEmbedder(models), options))
+  const owned = scope.move()
+  return {
+    async run(crops, jpegs) {
+      let next = 0
+      // One chain a core: what one of them does is never in another's way.
+      const chain = async () => {
+        for (let from = next; from < crops.length; from = next) {
+          const own = crops.slice(from, from + together)
+          next += own.length
+          const pictures = jpegs === undefined ? [] : own.map((_, index) => jpegs[(from + index) % jpegs.length]!)
+          for (const jpeg of pictures) await sharp(jpeg).raw().toBuffer()
+          await detector.submit(own.length)
+          await embedder.submit(own.reduce((sum, count) => sum + count, 0))
+        }
+      }
+      await Promise.all(Array.from({ length: cores }, chain))
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
