@@ -8,17 +8,18 @@ import type { Session } from '../shared/inference/session.ts'
 import { cores } from './machine.ts'
 
 export interface BareOptions {
-  readonly batch: number
+  /** Pictures of one run after the other. */
+  readonly batches: readonly number[]
   readonly workers: number
   readonly threads: number
 }
 
-/** A session that takes how often its network is to run, one such order a worker at a time. */
-export const openBare = (model: Model, { batch, workers, threads }: BareOptions): Promise<Session<number, null>> =>
+/** A session that takes how often its network is to run its batches, one such order a worker at a time. */
+export const openBare = (model: Model, { batches, workers, threads }: BareOptions): Promise<Session<number, null>> =>
   openOnnxSession({
     model,
     task: new URL('./bare-task.ts', import.meta.url),
-    contract: { name: model.manifest.input.name, axes: axesOf(model.manifest.input), batch },
+    contract: { name: model.manifest.input.name, axes: axesOf(model.manifest.input), batches },
     workers,
     threadsPerWorker: threads,
     maxBatch: 1,
@@ -30,11 +31,14 @@ const together = 4
 export interface BareNetworks extends AsyncDisposable {
   /** Does for each picture what a pipeline can't do without: `crops` of them, and with `jpegs` decoding, cores side by side. */
   run(crops: readonly number[], jpegs?: readonly Uint8Array[]): Promise<void>
+  /** One picture by itself, its crops on all cores. */
+  detect(): Promise<unknown>
+  embed(crops: number): Promise<unknown>
 }
 
 export async function openBareNetworks(models: string): Promise<BareNetworks> {
   await using scope = new AsyncDisposableStack()
-  const options = { batch: 1, workers: cores, threads: 1 }
+  const options = { batches: [1], workers: cores, threads: 1 }
   const detector = scope.use(await openBare(await readDetector(models), options))
   const embedder = scope.use(await openBare(await readEmbedder(models), options))
   const owned = scope.move()
@@ -54,6 +58,8 @@ export async function openBareNetworks(models: string): Promise<BareNetworks> {
       }
       await Promise.all(Array.from({ length: cores }, chain))
     },
+    detect: () => detector.submit(1),
+    embed: (crops) => Promise.all(Array.from({ length: crops }, () => embedder.submit(1))),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

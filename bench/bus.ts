@@ -1,5 +1,4 @@
-/** What the bus costs: messages/s and ms a batch of the in-memory log and of Kafka, and how long a rebalance stops a stream. `node bench/bus.ts` */
-import { cpus } from 'node:os'
+/** `npm run bench -- bus`: what the bus costs: messages/s and ms a message of the in-memory log and of Kafka, and how long a rebalance stops a stream. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bus, Publication } from '@sightline/shared/bus/bus.ts'
 import { KafkaBus } from '@sightline/shared/bus/kafka/kafka-bus.ts'
@@ -7,17 +6,60 @@ import { ensureTopics } from '@sightline/shared/bus/kafka/kafka-topics.ts'
 import { MemoryBus } from '@sightline/shared/bus/memory/memory-bus.ts'
 import { Collector, forwarder } from '../test/harness/bus/collector.ts'
 import { startKafkaBroker } from '../test/harness/kafka-broker.ts'
+import { amount, type Part } from './part.ts'
+import { median } from './statistics.ts'
 
 const partitions = 4
 const value = Buffer.alloc(100 * 1024, 'frame')
-const messages = 1_000
-const rounds = 3
 
-await using broker = await startKafkaBroker()
-const brokers = [broker.address]
+export const busPart: Part = {
+  name: 'bus',
+  about: 'the bus alone: in memory, and Kafka with and without transactions',
+  isUsual: false,
+  async measure(options) {
+    await using broker = await startKafkaBroker()
+    const brokers = [broker.address]
+    const drivers: Readonly<Record<string, () => Bus>> = {
+      'in memory': () => new MemoryBus({ partitions }),
+      'Kafka, at least once': () => new KafkaBus({ brokers, delivery: 'at-least-once' }),
+      'Kafka, exactly once': () => new KafkaBus({ brokers }),
+    }
+    const messages = amount(options, options.items, 1_000, 200)
+    const rounds = amount(options, options.rounds, 3, 1)
+    const found = Object.keys(drivers).map((name) => ({ name, runs: [] as Run[] }))
+    for (let round = 0; round < rounds; round += 1) {
+      for (const { name, runs } of found) {
+        options.tell(`bus: ${name}, round ${round + 1} of ${rounds}`)
+        await using bus = drivers[name]!()
+        const topic = (): Promise<string> => newTopic(brokers)
+        const rate = await throughput(bus, topic, messages)
+        runs.push({ rate, ms: await latency(bus, topic), ...(await rebalance(bus, topic)) })
+      }
+    }
+    return found.map(({ name, runs }) => ({
+      name,
+      figures: [
+        { value: median(runs.map(({ rate }) => rate)), unit: 'messages/s of 100 KiB' },
+        { value: median(runs.map(({ ms }) => ms)), unit: 'ms a message' },
+        { value: median(runs.map(({ join }) => join)), unit: 'ms still while one joins' },
+        { value: median(runs.map(({ leave }) => leave)), unit: 'ms while one leaves' },
+      ],
+    }))
+  },
+}
+
+interface Run {
+  readonly rate: number
+  readonly ms: number
+  readonly join: number
+  readonly leave: number
+}
+
+type NewTopic = () => Promise<string>
+
 let topics = 0
 
-async function topic(): Promise<string> {
+async function newTopic(brokers: readonly string[]): Promise<string> {
   topics += 1
   const name = `bench-${topics}`
   const config = { 'max.message.bytes': String(8 * 1024 * 1024) }
@@ -33,7 +75,7 @@ const frame = (name: string, index: number): Publication => ({
 })
 
 /** 100 KiB messages a second: published, forwarded by one stage, and read again. */
-async function throughput(bus: Bus): Promise<number> {
+async function throughput(bus: Bus, topic: NewTopic, messages: number): Promise<number> {
   const [input, output] = [await topic(), await topic()]
   await using _ = await bus.subscribe({ group: input, topic: input, maxBatch: 16 }, async (batch) =>
     batch.map(({ key, headers, value }) => ({ topic: output, key, headers, value })),
@@ -47,7 +89,7 @@ async function throughput(bus: Bus): Promise<number> {
 }
 
 /** Milliseconds from publishing one message to reading what one stage made of it, one after the other. */
-async function latency(bus: Bus): Promise<number> {
+async function latency(bus: Bus, topic: NewTopic): Promise<number> {
   const [input, output] = [await topic(), await topic()]
   await using _ = await forwarder(bus, input, input, output)
   await using reader = await Collector.on(bus, output)
@@ -63,7 +105,7 @@ async function latency(bus: Bus): Promise<number> {
 }
 
 /** Longest pause of a stream, in ms, while a member joins, and while it leaves. */
-async function rebalance(bus: Bus): Promise<{ join: number; leave: number }> {
+async function rebalance(bus: Bus, topic: NewTopic): Promise<{ join: number; leave: number }> {
   const [input, output] = [await topic(), await topic()]
   await using _ = await forwarder(bus, input, input, output)
   await using reader = await Collector.on(bus, output)
@@ -97,36 +139,3 @@ async function rebalance(bus: Bus): Promise<{ join: number; leave: number }> {
   await feeding
   return { join, leave }
 }
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
-}
-
-const drivers: Readonly<Record<string, () => Bus>> = {
-  'in memory': () => new MemoryBus({ partitions }),
-  'Kafka, at least once': () => new KafkaBus({ brokers, delivery: 'at-least-once' }),
-  'Kafka, exactly once': () => new KafkaBus({ brokers }),
-}
-
-process.stdout.write(`${cpus().length} x ${cpus()[0]!.model}, medians of ${rounds} rounds\n`)
-const rows: Record<string, Record<string, number>> = {}
-for (const [name, open] of Object.entries(drivers)) {
-  const runs = {
-    'msg/s of 100 KiB': [] as number[],
-    'ms a message': [] as number[],
-    'join, ms': [] as number[],
-    'leave, ms': [] as number[],
-  }
-  for (let round = 0; round < rounds; round += 1) {
-    await using bus = open()
-    runs['msg/s of 100 KiB'].push(await throughput(bus))
-    runs['ms a message'].push(await latency(bus))
-    const pauses = await rebalance(bus)
-    runs['join, ms'].push(pauses.join)
-    runs['leave, ms'].push(pauses.leave)
-  }
-  rows[name] = Object.fromEntries(
-    Object.entries(runs).map(([column, values]) => [column, Number(median(values).toFixed(1))]),
-  )
-}
-console.table(rows)

@@ -4,6 +4,8 @@ export interface Figure {
   readonly value: number
   /** `pictures/s`, `ms`, `MiB`, … */
   readonly unit: string
+  /** Behind the point, where three that count would not tell. */
+  readonly digits?: number
 }
 
 /** What is measured divided by something that was measured beside it, in the same rounds: this carries over to another day. */

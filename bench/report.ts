@@ -19,7 +19,8 @@ export function table(measured: readonly Measured[]): string {
 const cell = ({ figures, missing }: Row): string =>
   missing !== undefined ? `not measured: ${missing}` : figures.map(figureText).join(', ')
 
-export const figureText = ({ value, unit }: Figure): string => `${numberText(value)} ${unit}`.trim()
+export const figureText = ({ value, unit, digits }: Figure): string =>
+  `${digits === undefined ? numberText(value) : value.toFixed(digits)} ${unit}`.trim()
 
 /** Three digits that count, and thousands apart. */
 export function numberText(value: number): string {

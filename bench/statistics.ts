@@ -10,3 +10,5 @@ export function quantile(values: readonly number[], share: number): number {
   if (lower === undefined || upper === undefined) return Number.NaN
   return lower + (upper - lower) * (at - Math.floor(at))
 }
+
+export const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length

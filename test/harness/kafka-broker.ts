@@ -31,6 +31,8 @@ export interface KafkaBroker extends AsyncDisposable {
   readonly ca: string
   /** Where the proxy on `proxyPort` forwards to; 0 without one. */
   readonly proxyTarget: number
+  /** Its process, until it is started again. */
+  readonly pid: number
   /** Ends the process at once, as a power cut of the process would. */
   kill(): Promise<void>
   /** Starts again on the same data and ports; resolves when it answers. */
@@ -75,6 +77,9 @@ export async function startKafkaBroker({ proxyPort, properties }: KafkaBrokerOpt
     secureAddress: `127.0.0.1:${securePort}`,
     ca: certificate.ca,
     proxyTarget: proxyPort === undefined ? 0 : proxyTarget,
+    get pid() {
+      return child!.pid
+    },
     kill,
     start,
     [Symbol.asyncDispose]: async () => {
