@@ -42,10 +42,13 @@ export async function openRival({ python, ...options }: RivalOptions): Promise<R
   let said = ''
   child.stderr.on('data', (chunk) => (said = (said + String(chunk)).slice(-4096)))
   const exited = once(child, 'close')
+  // What can't be started has no output either, and is told by its end.
+  exited.catch((error: unknown) => (said = String(error)))
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const line = async (): Promise<string> => {
     const { value, done } = await lines.next()
     if (done !== true) return value
+    await exited.catch(() => undefined)
     throw new NotMeasured(`the rival on ${options.engine} ended: ${said.trim().split('\n').at(-1)}`)
   }
   // Frameworks greet on standard output, too.
