@@ -9,7 +9,7 @@ export type CropCodec =
   /** Bare pixels behind a line of text (netpbm's P6): no time at all, for where bytes cost nothing. */
   | { readonly format: 'ppm' }
 
-/** Chosen by `node bench/crop-codec.ts`: the least bytes and time that keep the embedding's median cosine above 0.999. */
+/** Chosen by `npm run bench -- crop-codec`: the least bytes and time that keep the embedding's median cosine above 0.999. */
 export const defaultCropCodec: CropCodec = { format: 'jpeg', quality: 98 }
 
 /** Reads `jpeg:98`, `webp:95`, `png` or `ppm`; undefined for anything else. */
