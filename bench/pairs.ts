@@ -1,5 +1,5 @@
 /** The pairs of networks that are measured, each with what it is played: those that ship, and those of PP-ShiTuV2's size. */
-import { lstat, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PipelineSettings } from '../pipeline/settings.ts'
 import { bundledModels } from '../shared/inference/models-folder.ts'
@@ -68,8 +68,8 @@ async function pairFolder(models: string, detector: string, embedder: string): P
   const folder = join(cacheFolder, 'pairs', `${detector}+${embedder}`)
   await mkdir(folder, { recursive: true })
   for (const name of [detector, embedder]) {
-    const link = join(folder, name)
-    if ((await lstat(link).catch(() => null)) === null) await symlink(join(models, name), link)
+    await rm(join(folder, name), { force: true })
+    await symlink(join(models, name), join(folder, name))
   }
   await writeFile(join(folder, 'index.json'), JSON.stringify({ detector, embedder }))
   return folder

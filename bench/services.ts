@@ -76,7 +76,7 @@ async function openServices(
   const services = Object.values(await deployment.startAll())
   const reader = await deployment.read()
   const arrived = new Map<string, number>()
-  const arrivals = { group: 'arrivals', topic: deployment.topics.recognitions, maxBatch: 100 }
+  const arrivals = { group: `${deployment.prefix}arrivals`, topic: deployment.topics.recognitions, maxBatch: 100 }
   const subscription = await deployment.bus.subscribe(arrivals, (batch) => {
     for (const { headers } of batch) arrived.set(headers['frame-id']!, performance.now())
     return Promise.resolve([])

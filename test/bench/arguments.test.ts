@@ -1,4 +1,7 @@
 /** What `npm run bench -- …` takes, and says of what it does not take. */
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { help, parseArguments } from '../../bench/arguments.ts'
 import type { Part } from '../../bench/part.ts'
@@ -74,5 +77,19 @@ describe("the bench's arguments", () => {
       expect(line?.endsWith(` ${about}`), name).toBe(true)
     }
     expect(new Set(parts.map(({ name }) => name)).size).toBe(parts.length)
+  })
+})
+
+const run = promisify(execFile)
+const script = fileURLToPath(new URL('../../bench/main.ts', import.meta.url))
+
+describe('the command', () => {
+  test('tells its parts, and what it does not know with exit code 2', async () => {
+    const { stdout } = await run(process.execPath, [script, '--help'])
+    expect(stdout).toMatch(/^Usage: npm run bench/)
+    await expect(run(process.execPath, [script, 'nothing'])).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("there is no part 'nothing'"),
+    })
   })
 })

@@ -32,12 +32,12 @@ CLASS_BIAS = -3.8
 SHIFT = 1.0
 
 
-def make_archive(kind: str, graphs: Path, seed: int, to: Path, shift: float = SHIFT) -> None:
+def make_archive(kind: str, graphs: Path, seed: int, to: Path, shift: float = SHIFT, class_bias: float = CLASS_BIAS) -> None:
     """Writes a tar with the one folder of the published archive; the same bytes for a seed on one machine."""
     folder = graphs / FOLDERS[kind]
     program = read_program(folder / PROGRAM)
     network = find_detector(program) if kind == "detector" else find_embedder(program)
-    weights = _weights(program, network, seed, shift)
+    weights = _weights(program, network, seed, shift, class_bias)
     _calibrate(program, network, weights, to_input(made_scenes(CALIBRATION[kind], network.width, network.height, seed)))
     files = {file.name: file.read_bytes() for file in folder.iterdir()}
     files[WEIGHTS] = write_parameters(weights[variable.name] for variable in parameters(program))
@@ -51,7 +51,7 @@ def make_archive(kind: str, graphs: Path, seed: int, to: Path, shift: float = SH
             tar.addfile(entry, io.BytesIO(content))
 
 
-def _weights(program: Any, network: Network, seed: int, shift: float) -> "dict[str, np.ndarray]":
+def _weights(program: Any, network: Network, seed: int, shift: float, class_bias: float) -> "dict[str, np.ndarray]":
     """Kaiming-normal filters, BatchNorm scales about 1, small shifts; the projection of distances is 0, 1, 2 ..."""
     rng = np.random.default_rng(seed)
     roles = _roles(program)
@@ -75,7 +75,7 @@ def _weights(program: Any, network: Network, seed: int, shift: float) -> "dict[s
         else:
             raise ConversionError(f"no rule for the weights of {variable.name} {shape}")
         if variable.name in last and role == "Y":
-            value[0] += CLASS_BIAS
+            value[0] += class_bias
         weights[variable.name] = value.astype(np.float32)
     return weights
 

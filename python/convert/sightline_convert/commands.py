@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     archive.add_argument("--graphs", type=Path, required=True, help="folder of the published networks' folders")
     archive.add_argument("--seed", type=int, default=0)
     archive.add_argument("--noisy", action="store_true", help="weights that make rounding grow from layer to layer")
+    archive.add_argument("--class-bias", type=float, default=-3.8, help="the lower, the fewer cells of a detector see anything")
     archive.add_argument("--to", type=Path, required=True, help="the .tar to write")
     archive.set_defaults(command=_make_archive)
     smaller = commands.add_parser("quantize", help="write the int8 form of an ONNX network")
@@ -121,9 +122,10 @@ def _original(options: argparse.Namespace) -> None:
 
 
 def _make_archive(options: argparse.Namespace) -> None:
-    from .archive import make_archive
+    from .archive import SHIFT, make_archive
 
-    make_archive(options.kind, options.graphs, options.seed, options.to, *([0.0] if options.noisy else []))
+    shift = 0.0 if options.noisy else SHIFT
+    make_archive(options.kind, options.graphs, options.seed, options.to, shift, options.class_bias)
 
 
 def _quantize(options: argparse.Namespace) -> None:
