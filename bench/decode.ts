@@ -36,7 +36,7 @@ export const decodePart: Part = {
         },
         {
           items: amount(options, options.items, 48, 24),
-          rounds: amount(options, options.rounds, 7, 3),
+          rounds: amount(options, options.rounds, 5, 3),
           tell: options.tell,
         },
       )

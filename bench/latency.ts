@@ -54,7 +54,7 @@ async function oneByOne(pair: Pair, options: Options): Promise<readonly Row[]> {
     },
     {
       items: amount(options, options.items, pair.settings.maxBoxes === undefined ? 60 : 24, 12),
-      rounds: amount(options, options.rounds, 7, 3),
+      rounds: amount(options, options.rounds, 5, 3),
       tell: options.tell,
     },
   )

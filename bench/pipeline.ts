@@ -32,7 +32,7 @@ async function besideNetworks(pair: Pair, options: Options): Promise<readonly Ro
     },
     {
       items: isLarge ? amount(options, options.items, 48, 12) : amount(options, options.items, 240, 96),
-      rounds: amount(options, options.rounds, 7, 3),
+      rounds: amount(options, options.rounds, 5, 3),
       tell: options.tell,
     },
   )

@@ -33,7 +33,7 @@ export const searchPart: Part = {
         },
         {
           items: amount(options, options.items, times, times),
-          rounds: amount(options, options.rounds, 7, 3),
+          rounds: amount(options, options.rounds, 5, 3),
           tell: options.tell,
         },
       )

@@ -127,7 +127,7 @@ async function lateness(services: Services, perSecond: number, options: Options)
     return { name: `exactly once, publish to event, ${name}`, figures }
   }
   return [
-    await measure('idle, one camera, a frame a second', options.quick ? 12 : 100, 1000, 1),
+    await measure('idle, one camera, a frame a second', options.quick ? 12 : 60, 1000, 1),
     await measure(
       `at ${load * 100} % load, ${perSecond.toFixed(0)} frames/s of ${cameras} cameras`,
       Math.ceil(perSecond * (options.quick ? 5 : 30)),
