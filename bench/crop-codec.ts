@@ -4,15 +4,13 @@
  * For each codec: bytes, ms to encode and decode, and the cosine of the embedding to that of the unencoded crop. The
  * default is the smallest that keeps the median of them above 0.999.
  */
-import { galleryPictures } from '../demo/gallery-pictures.ts'
-import { makeStock } from '../demo/shooting.ts'
 import { dot } from '../evaluation/retrieval.ts'
 import { openEmbedderSession } from '../services/embedder/session.ts'
 import { type CropCodec, decodeCrop, encodeCrop } from '../shared/imaging/crop-codec.ts'
 import { decodeImage, defaultImageLimits, type Pixels } from '../shared/imaging/decode.ts'
 import { cropAndResize, wholeRect } from '../shared/imaging/resize.ts'
 import { bundledModels, readEmbedder } from '../shared/inference/models-folder.ts'
-import { sampleFrames } from './frames.ts'
+import { packshots } from './frames.ts'
 import type { Part, Row } from './part.ts'
 import { median } from './statistics.ts'
 
@@ -40,7 +38,7 @@ export const cropCodecPart: Part = {
     const embed = ({ data }: Pixels): Promise<Float32Array> =>
       session.submit({ pixels: { data: data.slice(), width, height } })
     const crops: { readonly crop: Pixels; readonly vector: Float32Array }[] = []
-    for (const bytes of await picturesOf(pictures)) {
+    for (const bytes of await packshots(pictures, 3)) {
       const picture = await decodeImage(bytes, defaultImageLimits)
       const crop = { data: cropAndResize(picture, wholeRect(picture), width, height, 'linear'), width, height }
       crops.push({ crop, vector: await embed(crop) })
@@ -74,11 +72,4 @@ export const cropCodecPart: Part = {
     }
     return rows
   },
-}
-
-async function picturesOf(folder: string | undefined): Promise<readonly Uint8Array[]> {
-  if (folder !== undefined) return sampleFrames(folder)
-  const found: Uint8Array[] = []
-  for await (const { jpeg } of galleryPictures(await makeStock(), 'bench', 3)) found.push(jpeg)
-  return found
 }

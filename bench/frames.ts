@@ -1,6 +1,7 @@
 /** The frames that benchmarks play: the pictures of a folder, or made-up ones of the same kind as a camera's. */
 import { readFile } from 'node:fs/promises'
 import sharp from 'sharp'
+import { galleryPictures } from '../demo/gallery-pictures.ts'
 import { sceneFrames } from '../demo/scenes.ts'
 import { makeStock } from '../demo/shooting.ts'
 import { picturesIn } from '../pipeline/pictures.ts'
@@ -26,4 +27,12 @@ export async function sceneJpegs(width: number, height: number): Promise<readonl
     jpegs.push(await sharp(jpeg).resize(width, height, { fit: 'fill' }).jpeg({ quality: 85 }).toBuffer())
   }
   return jpegs
+}
+
+/** Pictures of the demo's products as they are enrolled, `each` of every one; or those of the folder. */
+export async function packshots(folder: string | undefined, each: number): Promise<readonly Uint8Array[]> {
+  if (folder !== undefined) return sampleFrames(folder)
+  const found: Uint8Array[] = []
+  for await (const { jpeg } of galleryPictures(await makeStock(), 'bench', each)) found.push(jpeg)
+  return found
 }

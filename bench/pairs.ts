@@ -15,6 +15,9 @@ export interface Pair {
   readonly settings: Partial<PipelineSettings>
 }
 
+/** The folder says which form runs, not the machine. */
+const asTheyAre = { precision: 'float' } as const
+
 /** Of the shipped pair: 1280 x 960, one object a frame, everything as it comes. */
 export const shippedPair = async ({ pictures }: Options, precision: 'fp32' | 'int8'): Promise<Pair> => {
   const suffix = precision === 'int8' ? '-int8' : ''
@@ -22,12 +25,12 @@ export const shippedPair = async ({ pictures }: Options, precision: 'fp32' | 'in
     name: `shipped pair, ${precision}`,
     models: await pairFolder(bundledModels, `mainbody-lite${suffix}`, `general-lite${suffix}`),
     frames: await sampleFrames(pictures),
-    settings: {},
+    settings: asTheyAre,
   }
 }
 
 /** As the reference looks at frames: the five best boxes and the whole frame, of 1280 x 720. */
-export const officialSettings = { maxBoxes: 5, wholeFrame: 'always' } as const
+const officialSettings = { ...asTheyAre, maxBoxes: 5, wholeFrame: 'always' } as const
 
 /** Of networks of the official size with made-up weights. */
 export async function officialPair(

@@ -8,6 +8,7 @@ import { networksPart } from './networks.ts'
 import type { Part } from './part.ts'
 import { partitionsPart } from './partitions.ts'
 import { pipelinePart } from './pipeline.ts'
+import { precisionPart } from './precision.ts'
 import { restPart } from './rest.ts'
 import { rivalPart } from './rival/compare.ts'
 import { scalingPart } from './scaling.ts'
@@ -24,6 +25,7 @@ export const parts: readonly Part[] = [
   servicesPart,
   memoryPart,
   networksPart,
+  precisionPart,
   busPart,
   cropCodecPart,
   restPart,

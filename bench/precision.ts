@@ -1,61 +1,77 @@
 /**
- * `node bench/precision.ts [--pictures DIR]`: what the int8 forms of the models in use save, and how far the vectors of the
+ * `npm run bench -- precision [--pictures DIR]`: what the int8 forms of the models in use save, and how far the vectors of the
  * embedder's two forms are apart.
  */
-import { parseArgs } from 'node:util'
-import { galleryPictures } from '../demo/gallery-pictures.ts'
-import { makeStock } from '../demo/shooting.ts'
+
+import { dot } from '../evaluation/retrieval.ts'
 import { openDetectorSession } from '../services/detector/session.ts'
 import { openEmbedderSession } from '../services/embedder/session.ts'
 import { decodeImage, defaultImageLimits } from '../shared/imaging/decode.ts'
 import type { EmbedderManifest, Model } from '../shared/inference/model-manifest.ts'
 import { bundledModels, readDetector, readEmbedder } from '../shared/inference/models-folder.ts'
 import { chooseForm } from '../shared/inference/precision.ts'
-import { sampleFrames } from './frames.ts'
-import { machine, median } from './machine.ts'
+import { packshots } from './frames.ts'
+import { amount, type Part, type Row } from './part.ts'
+import { median } from './statistics.ts'
 
-const { values } = parseArgs({ options: { pictures: { type: 'string' } } })
 const workers = { workers: 1, threadsPerWorker: 1 }
-const [detector, embedder] = [await readDetector(bundledModels), await readEmbedder(bundledModels)]
-const crop = embedder.manifest.input
-const formsOf = {
-  detector: (precision: 'auto' | 'int8') =>
-    chooseForm(bundledModels, detector, precision, workers, (model, timed) =>
-      openDetectorSession(model, { wholeFrame: 'never', crop }, timed),
-    ),
-  embedder: (precision: 'auto' | 'int8') =>
-    chooseForm(bundledModels, embedder, precision, workers, openEmbedderSession),
+
+export const precisionPart: Part = {
+  name: 'precision',
+  about: 'what int8 saves of the shipped pair, what is chosen here, and how alike the vectors are',
+  isUsual: false,
+  async measure(options) {
+    const [detector, embedder] = [await readDetector(bundledModels), await readEmbedder(bundledModels)]
+    const crop = embedder.manifest.input
+    const formsOf = {
+      detector: (precision: 'auto' | 'int8') =>
+        chooseForm(bundledModels, detector, precision, workers, (model, timed) =>
+          openDetectorSession(model, { wholeFrame: 'never', crop }, timed),
+        ),
+      embedder: (precision: 'auto' | 'int8') =>
+        chooseForm(bundledModels, embedder, precision, workers, openEmbedderSession),
+    }
+    const rows: Row[] = []
+    for (const task of ['detector', 'embedder'] as const) {
+      const rounds = []
+      for (let round = 0; round < amount(options, options.rounds, 3, 1); round += 1)
+        rounds.push(await formsOf[task]('auto'))
+      const ms = (form: 'float' | 'int8') => median(rounds.map(({ measured }) => measured?.[form] ?? Number.NaN))
+      const chosen = new Set(rounds.map(({ precision }) => precision))
+      rows.push({
+        name: `${task}, chosen: ${[...chosen].join(', ')}`,
+        figures: [
+          { value: ms('float'), unit: 'ms a picture in float32' },
+          { value: ms('int8'), unit: 'ms in int8' },
+        ],
+      })
+    }
+    const pictures = await packshots(options.pictures, 5)
+    const { model: int8 } = await formsOf.embedder('int8')
+    const [whole, small] = [await vectors(embedder, pictures), await vectors(int8, pictures)]
+    const cosines = whole.map((vector, index) => dot(vector, small[index]!))
+    return [
+      ...rows,
+      {
+        name: `vectors of ${pictures.length} pictures in both forms`,
+        figures: [
+          { value: median(cosines), unit: 'cosine, median', digits: 4 },
+          { value: Math.min(...cosines), unit: 'least', digits: 4 },
+        ],
+      },
+    ]
+  },
 }
 
-async function pictures(): Promise<readonly Uint8Array[]> {
-  if (values.pictures !== undefined) return sampleFrames(values.pictures)
-  const found: Uint8Array[] = []
-  for await (const { jpeg } of galleryPictures(await makeStock(), 'bench', 5)) found.push(jpeg)
-  return found
-}
-
-async function vectors(model: Model<EmbedderManifest>, all: readonly Uint8Array[]): Promise<readonly Float32Array[]> {
+async function vectors(
+  model: Model<EmbedderManifest>,
+  pictures: readonly Uint8Array[],
+): Promise<readonly Float32Array[]> {
   await using session = await openEmbedderSession(model, workers)
   const found: Float32Array[] = []
-  for (const bytes of all) {
+  for (const bytes of pictures) {
     const pixels = await decodeImage(bytes, defaultImageLimits)
     found.push(await session.submit({ pixels }, [pixels.data.buffer]))
   }
   return found
 }
-
-const all = await pictures()
-const { model: int8 } = await formsOf.embedder('int8')
-const [whole, small] = [await vectors(embedder, all), await vectors(int8, all)]
-const cosines = whole.map((vector, index) => vector.reduce((sum, value, at) => sum + value * small[index]![at]!, 0))
-process.stdout.write(`${machine()}\n\n| | float32, ms a picture | int8 | chosen |\n|---|---|---|---|\n`)
-for (const task of ['detector', 'embedder'] as const) {
-  const rounds = [await formsOf[task]('auto'), await formsOf[task]('auto'), await formsOf[task]('auto')]
-  const ms = (form: 'float' | 'int8'): string =>
-    median(rounds.map(({ measured }) => measured?.[form] ?? Number.NaN)).toFixed(1)
-  const chosen = rounds.map(({ precision }) => precision).join(', ')
-  process.stdout.write(`| ${rounds[0]!.model.manifest.name} | ${ms('float')} | ${ms('int8')} | ${chosen} |\n`)
-}
-process.stdout.write(
-  `\n${all.length} pictures, cosine of the two forms' vectors: median ${median(cosines).toFixed(4)}, least ${Math.min(...cosines).toFixed(4)}\n`,
-)
