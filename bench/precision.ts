@@ -7,9 +7,9 @@ import { dot } from '../evaluation/retrieval.ts'
 import { openDetectorSession } from '../services/detector/session.ts'
 import { openEmbedderSession } from '../services/embedder/session.ts'
 import { decodeImage, defaultImageLimits } from '../shared/imaging/decode.ts'
-import type { EmbedderManifest, Model } from '../shared/inference/model-manifest.ts'
+import type { EmbedderManifest, Model, ModelManifest } from '../shared/inference/model-manifest.ts'
 import { bundledModels, readDetector, readEmbedder } from '../shared/inference/models-folder.ts'
-import { chooseForm } from '../shared/inference/precision.ts'
+import { chooseForm, type Form } from '../shared/inference/precision.ts'
 import { packshots } from './frames.ts'
 import { amount, type Part, type Row } from './part.ts'
 import { median } from './statistics.ts'
@@ -33,7 +33,7 @@ export const precisionPart: Part = {
     }
     const rows: Row[] = []
     for (const task of ['detector', 'embedder'] as const) {
-      const rounds = []
+      const rounds: Pick<Form<ModelManifest>, 'measured' | 'precision'>[] = []
       for (let round = 0; round < amount(options, options.rounds, 3, 1); round += 1)
         rounds.push(await formsOf[task]('auto'))
       const ms = (form: 'float' | 'int8') => median(rounds.map(({ measured }) => measured?.[form] ?? Number.NaN))
