@@ -35,7 +35,7 @@ export const decodePart: Part = {
           sharp: each((jpeg) => sharp(jpeg).raw().toBuffer()),
         },
         {
-          items: amount(options, options.items, 48, 24),
+          items: amount(options, options.items, 96, 48),
           rounds: amount(options, options.rounds, 5, 3),
           tell: options.tell,
         },

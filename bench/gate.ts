@@ -1,11 +1,11 @@
 /**
  * Holds ratios against those that were stored for the same processor. Ratios, not figures: both sides of one were measured in
- * the same rounds. Those of the clock count only where the machine was the bench's own; those of processor time always do.
+ * the same rounds. Those of the clock count only where the machine was the bench's own; those of processor time wherever it was not mostly others'.
  */
 import { z } from 'zod'
 import type { Ratio, Row } from './part.ts'
 import type { Measured } from './report.ts'
-import { median } from './statistics.ts'
+import { median, quantile } from './statistics.ts'
 
 /** Worse by more than this is a regression. */
 export const mostWorse = 0.1
@@ -58,11 +58,16 @@ export function judge(stored: Stored['ratios'], measured: readonly Measured[]): 
     if (ratio === undefined || ratio.isDisturbed) {
       return [{ id, part, stored: value, found: undefined, worse: 0, kind: 'not judged' }]
     }
-    const now = median(ratio.rounds)
-    const worse = better === 'more' ? 1 - now / value : now / value - 1
-    const kind = worse > mostWorse ? 'worse' : worse < -mostWorse ? 'better' : 'held'
-    return [{ id, part, stored: value, found: now, worse, kind }]
+    const worse = ratio.rounds.map((now) => (better === 'more' ? 1 - now / value : now / value - 1))
+    return [{ id, part, stored: value, found: median(ratio.rounds), worse: median(worse), kind: kindOf(worse) }]
   })
+}
+
+/** The median decides, and that the rounds agree: noise has them on both sides. */
+function kindOf(worse: readonly number[]): Verdict['kind'] {
+  if (median(worse) > mostWorse && quantile(worse, 0.25) > mostWorse / 2) return 'worse'
+  if (median(worse) < -mostWorse && quantile(worse, 0.75) < -mostWorse / 2) return 'better'
+  return 'held'
 }
 
 /** What a part came to when it was measured again: the rounds of both. */

@@ -37,6 +37,12 @@ describe('the gate', () => {
     expect(kinds([ratio([0.8])], [ratio([0.8, 0.1, 0.81])])).toEqual(['held'])
   })
 
+  test('takes for noise what has the rounds on both sides, and for a regression what is there in most of them', () => {
+    expect(kinds([ratio([0.8])], [ratio([0.5, 0.6, 0.79, 0.85, 0.69])])).toEqual(['held'])
+    expect(kinds([ratio([0.8])], [ratio([0.7, 0.7, 0.69, 0.73, 0.85])])).toEqual(['worse'])
+    expect(kinds([ratio([0.8])], [ratio([0.9, 0.79, 1.2, 0.79, 0.9])])).toEqual(['held'])
+  })
+
   test('neither stores nor judges what others disturbed, and says so', () => {
     const disturbed = ratio([0.1], { by: 'time', isDisturbed: true })
     expect(ratiosOf(measured(disturbed))).toEqual({})
@@ -92,11 +98,14 @@ describe('shares of what was measured beside', () => {
     expect(cpu!.rounds).toHaveLength(5)
   })
 
-  test('are marked where too few rounds were undisturbed, but not those of processor time', () => {
-    const busy = [round(2, 3, 0.4), round(2, 3, 0.4), round(2, 3)]
-    const [time, cpu] = shares(busy, busy, 'it')
-    expect(time).toMatchObject({ rounds: [1, 1, 1], isDisturbed: true })
-    expect(cpu!.isDisturbed).toBe(false)
+  test.each([
+    ['by the clock', 0.4, [true, false]],
+    ["by both where the machine was mostly others'", 0.6, [true, true]],
+  ])('are marked %s where too few rounds were undisturbed', (_what, others, marked) => {
+    const busy = [round(2, 3, others), round(2, 3, others), round(2, 3)]
+    const ratios = shares(busy, busy, 'it')
+    expect(ratios.map(({ isDisturbed }) => isDisturbed)).toEqual(marked)
+    for (const { rounds } of ratios) expect(rounds).toEqual([1, 1, 1])
   })
 })
 
