@@ -13,6 +13,7 @@ import { rapidLayoutPython } from './rapid-layout.ts'
 import { installRedis, redisMissing, startRedisServer } from './redis-server.ts'
 import type { ServiceAnswer, ServiceName, ServiceRequest, Services } from './services.ts'
 import { smallDiskMissing } from './small-disk.ts'
+import { straceMissing } from './system-calls.ts'
 
 const { KAFKA_BROKERS: kafkaBrokers, REDIS_URL: redisUrl, QDRANT_URL: qdrantUrl } = process.env
 const required = new Set((process.env['REQUIRE_SERVICES'] ?? '').split(',').filter((name) => name !== ''))
@@ -127,6 +128,10 @@ async function provide(
   }
   if (name === 'small-disk') {
     const missing = await smallDiskMissing()
+    return missing === null ? found({}) : { missing }
+  }
+  if (name === 'strace') {
+    const missing = await straceMissing()
     return missing === null ? found({}) : { missing }
   }
   if (name === 'qdrant' && qdrantUrl !== undefined) return found({ url: qdrantUrl, isEngine: false })

@@ -39,6 +39,8 @@ export interface Services {
   readonly pytest: { readonly python: string }
   /** Leave to mount a small disk (mountSmallDisk), to fill it. */
   readonly 'small-disk': Record<string, never>
+  /** Leave to watch what programs ask of the system (watchCalls). */
+  readonly strace: Record<string, never>
 }
 
 export type ServiceName = keyof Services
