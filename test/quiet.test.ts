@@ -27,17 +27,21 @@ interface Seen extends SystemCalls {
 /** As a program should be seen that needs nobody and leaves nothing. */
 const quiet: Seen = { code: 0, peers: [], files: [], prose: [] }
 
-/** Runs one of the project's programs, with --json, to its end. Files in `own` are its business. */
-async function watched(own: string, ...args: readonly string[]): Promise<Seen> {
+/** Runs a command to its end. Files in `own` are its business. */
+async function watched(own: string, ...words: readonly string[]): Promise<Seen> {
   await using watch = await watchCalls()
-  const [command, ...rest] = [...watch.under, process.execPath, ...args, '--json']
-  await using child = await startChild(command!, rest, { cwd: root, env: { ...watch.environment } })
+  const [command, ...args] = [...watch.under, ...words]
+  await using child = await startChild(command!, args, { cwd: root, env: { ...watch.environment } })
   const lines: string[] = []
   child.onLine((line) => lines.push(line))
   const code = await child.exited
   expect(lines).not.toEqual([])
   return seen(code, lines, await watch.calls(), own)
 }
+
+/** One of the project's programs, with --json. */
+const program = (own: string, ...words: readonly string[]): Promise<Seen> =>
+  watched(own, process.execPath, ...words, '--json')
 
 const seen = (code: number, lines: readonly string[], { peers, files }: SystemCalls, own?: string): Seen => ({
   code,
@@ -56,16 +60,23 @@ const isJson = (line: string): boolean => {
 
 describe.skipIf(strace === undefined)('without CI in the environment', { timeout: 180_000 }, () => {
   test('the demo asks nobody, and writes to its folder alone', async () => {
-    expect(await watched(join(root, 'out'), 'demo/main.ts')).toEqual(quiet)
+    expect(await program(join(root, 'out'), 'demo/main.ts')).toEqual(quiet)
   })
 
   test('commands ask nobody, and write to their gallery alone', async () => {
     const labels = await writeProducts(folder, 3)
     const gallery = join(folder, 'gallery')
     const build = ['gallery', 'build', '--labels', labels, '--root', folder, '--gallery', gallery]
-    expect(await watched(gallery, 'cli/main.ts', ...build)).toEqual(quiet)
-    expect(await watched(gallery, 'cli/main.ts', 'recognize', folder, '--gallery', gallery)).toEqual(quiet)
-    expect(await watched(gallery, 'cli/main.ts', 'models', 'verify')).toEqual(quiet)
+    expect(await program(gallery, 'cli/main.ts', ...build)).toEqual(quiet)
+    expect(await program(gallery, 'cli/main.ts', 'recognize', folder, '--gallery', gallery)).toEqual(quiet)
+    expect(await program(gallery, 'cli/main.ts', 'models', 'verify')).toEqual(quiet)
+  })
+
+  test.each([
+    ['npm', 'run', 'env'],
+    ['npx', 'sightline', '--help'],
+  ])('%s %s asks no registry after a newer npm', async (...words) => {
+    expect(await watched('/', ...words)).toMatchObject({ code: 0, peers: [] })
   })
 
   test.skipIf(kafka === undefined || redis === undefined || qdrant === undefined)(
