@@ -50,16 +50,17 @@ function isThisMachine(host: string): Promise<boolean> {
 
 /** Null where Docker has the image, or has it now; else why not. */
 export async function fetchImage(image: string): Promise<string | null> {
-  const [{ ImageName }, { image: images }] = [await testcontainers(), await client()]
-  const name = ImageName.fromString(image)
-  if (await images.exists(name)) return null
-  process.stderr.write(`pulling ${image} for the tests (once) ...\n`)
-  const pulled = images.pull(name)
-  const problem = await pulled.then(
-    () => 'the registry did not give it',
-    (error: unknown) => String(error).split('\n')[0]!,
-  )
-  return (await images.exists(name)) ? null : `${image} can't be pulled: ${problem}`
+  try {
+    const [{ ImageName }, { image: images }] = [await testcontainers(), await client()]
+    const name = ImageName.fromString(image)
+    if (await images.exists(name)) return null
+    process.stderr.write(`pulling ${image} for the tests (once) ...\n`)
+    await images.pull(name)
+    // It resolves too where the registry breaks off.
+    return (await images.exists(name)) ? null : `${image} was not pulled`
+  } catch (error) {
+    return `no ${image}: ${String(error).split('\n')[0]!.trim()}`
+  }
 }
 
 export function inContainer(options: ContainerOptions): Launch {

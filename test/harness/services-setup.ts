@@ -85,6 +85,9 @@ async function provide(
     if (missing !== null) return { missing }
     return found(name === 'redis' ? { url: servers.use(await startRedisServer()).url } : {})
   }
+  if (name === 'docker') {
+    return isInContainer('redis') ? found({}) : { missing: 'Redis is no container in this run' }
+  }
   if (name === 'kcat') {
     const missing = await kcatMissing()
     return missing === null ? found({}) : { missing }

@@ -25,6 +25,8 @@ export interface Services {
   readonly qdrant: { readonly url: string; readonly isEngine: boolean }
   /** Leave to start servers of one's own (startQdrantServer), to kill them. */
   readonly 'qdrant-process': { readonly isEngine: boolean }
+  /** A run that has its Redis in a container. */
+  readonly docker: Record<string, never>
   /** Plain Kafka clients, for the examples. */
   readonly kcat: Record<string, never>
   readonly python: { readonly interpreter: string }
