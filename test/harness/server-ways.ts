@@ -14,6 +14,9 @@ const variable = 'SIGHTLINE_TEST_SERVERS'
 /** What a server is without Docker. */
 const localForm = { kafka: 'from its jars', redis: 'redis-server', qdrant: 'its engine' } as const
 
+/** Names a server that all tests share instead; those of single tests, to be killed, are still of the run's own. */
+const given = { kafka: 'KAFKA_BROKERS', redis: 'REDIS_URL', qdrant: 'QDRANT_URL' } as const
+
 /** The image of docker-compose.yml, under the variables that the file knows. */
 export const imageOf = (name: ServerName): string => readCompose(process.env as Variables).services[name]!.image
 
@@ -33,7 +36,8 @@ export async function decideServers(): Promise<string> {
     const problem = wish === 'local' ? variable : (missing ?? (await fetchImage(image)))
     if (wish === 'docker' && problem !== null) throw new Error(`${variable} asks for ${image}: ${problem}`)
     ways.push(`${name}=${problem === null ? 'docker' : 'local'}`)
-    texts.push(problem === null ? `${name} in Docker (${image})` : `${name} ${localForm[name]} (${problem})`)
+    const form = problem === null ? `in Docker (${image})` : `${localForm[name]} (${problem})`
+    texts.push(given[name] in process.env ? `${name} ${given[name]}, of single tests ${form}` : `${name} ${form}`)
   }
   process.env[variable] = ways.join(',')
   return `servers of the tests: ${texts.join(', ')}`
