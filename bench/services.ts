@@ -4,7 +4,7 @@ import { openPipeline } from '../pipeline/pipeline.ts'
 import { pipelineSettings } from '../pipeline/settings.ts'
 import { valuesFor } from '../shared/process/settings.ts'
 import { Deployment } from '../test/harness/deployment.ts'
-import { startKafkaBroker } from '../test/harness/kafka-broker.ts'
+import { type KafkaBroker, startKafkaBroker } from '../test/harness/kafka-broker.ts'
 import { alternate, perSecond, type Round, shares, speedFigures, work } from './alternate.ts'
 import { sampleFrames } from './frames.ts'
 import { amount, NotMeasured, type Options, type Part, type Row } from './part.ts'
@@ -62,15 +62,11 @@ interface Services extends AsyncDisposable {
   send(count: number): Promise<void>
   /** Publishes frames so far apart; gives the ms from publishing each to its event. */
   latencies(count: number, apartMs: number, cameras: number): Promise<readonly number[]>
-  /** Of the services and the broker, so far. */
+  /** Of the services so far, and of the broker where it is a process of this machine. */
   cpuSeconds(): Promise<number>
 }
 
-async function openServices(
-  broker: { readonly address: string; readonly pid: number },
-  delivery: string,
-  frames: readonly Uint8Array[],
-): Promise<Services> {
+async function openServices(broker: KafkaBroker, delivery: string, frames: readonly Uint8Array[]): Promise<Services> {
   const env = { SIGHTLINE_DELIVERY: delivery, SIGHTLINE_WHOLE_FRAME: 'fallback' }
   const deployment = await Deployment.open({ brokers: [broker.address], partitions: 4, env })
   const services = Object.values(await deployment.startAll())
@@ -109,7 +105,7 @@ async function openServices(
       return ids.map((id, index) => arrived.get(id)! - published[index]!.at)
     },
     async cpuSeconds() {
-      const pids = [broker.pid, ...services.map(({ child }) => child.pid)]
+      const pids = [broker.pid() ?? [], ...services.map(({ child }) => child.pid)].flat()
       return (await Promise.all(pids.map(cpuSeconds))).reduce((sum, seconds) => sum + seconds, 0)
     },
     async [Symbol.asyncDispose]() {
