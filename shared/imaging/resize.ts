@@ -29,6 +29,10 @@ interface Axis {
 export function resizeRows(kernels: Kernels, cut: Cut, target: RowTarget): void {
   const { rect, width, height, interpolation } = cut
   const [across, down] = [rect.x2 - rect.x1, rect.y2 - rect.y1]
+  if (across === width && down === height) {
+    copyRows(kernels, cut, target)
+    return
+  }
   const columns = axisOf(across, width, interpolation, true)
   const rows = axisOf(down, height, interpolation, false)
   const { starts, taps } = columns
@@ -38,6 +42,15 @@ export function resizeRows(kernels: Kernels, cut: Cut, target: RowTarget): void 
     (x) => starts[x]! + taps,
   )
   for (const strip of strips) kernels.lend(() => resizeStrip(kernels, cut, target, strip, columns, rows))
+}
+
+/** At its own size a picture stays as it is: each weight is 1 or 0. */
+function copyRows(kernels: Kernels, { picture, rect, width, height }: Cut, target: RowTarget): void {
+  for (let y = 0; y < height; y += 1) {
+    const at = ((rect.y1 + y) * picture.width + rect.x1) * 3
+    kernels.bytes.set(picture.data.subarray(at, at + width * 3), target.addressOf(0, y))
+    target.onRow(0, y, width)
+  }
 }
 
 /** As `resizeRows`, as height · width · 3 bytes. */

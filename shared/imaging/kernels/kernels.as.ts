@@ -4,10 +4,19 @@
  */
 
 /** i8x16.swizzle makes 0 of a lane with this index. */
-const none: i8 = -128
+const none: u8 = 0x80
 
-/** The first bytes are nobody's: a vector that is wider than its row goes here first. */
+// The bytes of two neighbours in pairs, as int16: r0 r1 g0 g1 b0 b1. Read from memory once a row: V8 builds a constant anew for each pixel.
+const firstPair = memory.data<u8>([0, none, 3, none, 1, none, 4, none, 2, none, 5, none, none, none, none, none], 16)
+const secondPair = memory.data<u8>([6, none, 9, none, 7, none, 10, none, 8, none, 11, none, none, none, none, none], 16)
+
+/** The first bytes of the memory are nobody's: a vector that is wider than its row goes here first. */
 const spill: usize = 0
+
+/** Where the memory is the caller's from. */
+export function firstAddress(): usize {
+  return __heap_base
+}
 
 /** Repeats a row's first pixel `before` times in front of it, and its last one `after` times behind. */
 export function repeatEnds(row: usize, pixels: i32, before: i32, after: i32): void {
@@ -29,7 +38,7 @@ function copyPixel(from: usize, to: usize): void {
  * A column: the byte offset of its first pixel (int32), two weights in 1 / 2048 (int16).
  */
 export function linearRow(row: usize, columns: usize, width: i32, line: usize): void {
-  const pairs = i8x16(0, none, 3, none, 1, none, 4, none, 2, none, 5, none, none, none, none, none)
+  const pairs = v128.load(firstPair)
   for (const end = columns + width * 8; columns < end; columns += 8) {
     const pixels = i8x16.swizzle(v128.load64_zero(row + load<i32>(columns)), pairs)
     const sums = i32x4.shr_s(i32x4.dot_i16x8_s(pixels, v128.load32_splat(columns, 4)), 4)
@@ -43,8 +52,8 @@ export function linearRow(row: usize, columns: usize, width: i32, line: usize): 
  * A column: the byte offset of its first pixel (int32), four weights in 1 / 2048 (int16).
  */
 export function cubicRow(row: usize, columns: usize, width: i32, line: usize): void {
-  const first = i8x16(0, none, 3, none, 1, none, 4, none, 2, none, 5, none, none, none, none, none)
-  const second = i8x16(6, none, 9, none, 7, none, 10, none, 8, none, 11, none, none, none, none, none)
+  const first = v128.load(firstPair)
+  const second = v128.load(secondPair)
   for (const end = columns + width * 12; columns < end; columns += 12) {
     const pixels = v128.load(row + load<i32>(columns))
     const sums = i32x4.add(
@@ -58,8 +67,8 @@ export function cubicRow(row: usize, columns: usize, width: i32, line: usize): v
 
 /** Two lines of `linearRow` by their weights in 1 / 2048 as `count` bytes; low bits are dropped in OpenCV's order. */
 export function blendLinear(a: usize, b: usize, wa: i32, wb: i32, to: usize, count: i32): void {
-  const weightA = i16x8.splat(wa as i16)
-  const weightB = i16x8.splat(wb as i16)
+  const weightA = i32x4.splat(wa)
+  const weightB = i32x4.splat(wb)
   const bytes = count as usize
   let at: usize = 0
   for (; at + 16 <= bytes; at += 16) v128.store(to + at, linearBytes(a + at * 2, b + at * 2, weightA, weightB))
@@ -76,26 +85,21 @@ export function blendLinear(a: usize, b: usize, wa: i32, wb: i32, to: usize, cou
 // @ts-ignore: a decorator of AssemblyScript
 @inline
 function linearBytes(a: usize, b: usize, weightA: v128, weightB: v128): v128 {
-  const low = linearWords(v128.load(a), v128.load(b), weightA, weightB)
-  const high = linearWords(v128.load(a, 16), v128.load(b, 16), weightA, weightB)
-  return i8x16.narrow_i16x8_u(low, high)
-}
-
-// @ts-ignore: a decorator of AssemblyScript
-@inline
-function linearWords(a: v128, b: v128, weightA: v128, weightB: v128): v128 {
-  const sum = i16x8.add(i16x8.add(upperHalves(a, weightA), upperHalves(b, weightB)), i16x8.splat(2))
-  return i16x8.shr_s(sum, 2)
-}
-
-/** Of the products: their upper 16 bits. */
-// @ts-ignore: a decorator of AssemblyScript
-@inline
-function upperHalves(a: v128, b: v128): v128 {
-  return i16x8.narrow_i32x4_s(
-    i32x4.shr_s(i32x4.extmul_low_i16x8_s(a, b), 16),
-    i32x4.shr_s(i32x4.extmul_high_i16x8_s(a, b), 16),
+  const words0 = i16x8.narrow_i32x4_s(linearSums(a, b, weightA, weightB), linearSums(a + 8, b + 8, weightA, weightB))
+  const words1 = i16x8.narrow_i32x4_s(
+    linearSums(a + 16, b + 16, weightA, weightB),
+    linearSums(a + 24, b + 24, weightA, weightB),
   )
+  return i8x16.narrow_i16x8_u(i16x8.shr_s(words0, 2), i16x8.shr_s(words1, 2))
+}
+
+/** Lines are never negative: the upper half of an extended one is 0, and the dot product is the product. */
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+function linearSums(a: usize, b: usize, weightA: v128, weightB: v128): v128 {
+  const productA = i32x4.shr_s(i32x4.dot_i16x8_s(v128.load16x4_u(a), weightA), 16)
+  const productB = i32x4.shr_s(i32x4.dot_i16x8_s(v128.load16x4_u(b), weightB), 16)
+  return i32x4.add(i32x4.add(productA, productB), i32x4.splat(2))
 }
 
 /** Four lines of `cubicRow` by their weights in 1 / 2048 as `count` bytes, to the nearest. */

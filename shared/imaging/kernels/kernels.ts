@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 
 /** What kernels.as.ts exports: addresses and counts are whole numbers. */
 interface Loops {
+  readonly firstAddress: () => number
   readonly repeatEnds: (row: number, pixels: number, before: number, after: number) => void
   readonly linearRow: (row: number, columns: number, width: number, line: number) => void
   readonly cubicRow: (row: number, columns: number, width: number, line: number) => void
@@ -52,8 +53,6 @@ declare const WebAssembly: {
 const module = new WebAssembly.Module(readFileSync(new URL('./kernels.wasm', import.meta.url)))
 
 const pageBytes = 65_536
-/** The loops' own bytes, and what vectors read in front of the first row. */
-const firstAddress = 64
 /** What vectors read and write behind a row. */
 const slack = 64
 
@@ -61,11 +60,17 @@ export class Kernels {
   readonly loops: Loops
   readonly #memory = new WebAssembly.Memory({ initial: 1 })
   #bytes = new Uint8Array(this.#memory.buffer)
-  #held = firstAddress
-  #end = firstAddress
+  readonly #first: number
+  /** Where what is held ends. */
+  #held: number
+  /** Where what is taken ends. */
+  #end: number
 
   constructor() {
     this.loops = new WebAssembly.Instance(module, { env: { memory: this.#memory } }).exports as Loops
+    this.#first = aligned(this.loops.firstAddress())
+    this.#held = this.#first
+    this.#end = this.#first
   }
 
   /** All of the memory, until it grows: `hold` and `take` do that. */
@@ -75,9 +80,9 @@ export class Kernels {
 
   /** The first `size` bytes for good, for the one caller that keeps something between two pictures; may be asked again for more. */
   hold(size: number): number {
-    this.#held = Math.max(this.#held, aligned(firstAddress + size + slack))
+    this.#held = Math.max(this.#held, aligned(this.#first + size + slack))
     this.#reach(this.#held)
-    return firstAddress
+    return this.#first
   }
 
   /** Runs `work`; what it takes is free again afterwards. */
