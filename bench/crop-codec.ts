@@ -20,7 +20,7 @@ import { machine, median } from './machine.ts'
 const { values } = parseArgs({ options: { pictures: { type: 'string' } } })
 
 const codecs: readonly CropCodec[] = [
-  { format: 'ppm' },
+  { format: 'raw' },
   { format: 'jpeg', quality: 90 },
   { format: 'jpeg', quality: 95 },
   { format: 'jpeg', quality: 98 },
@@ -69,7 +69,7 @@ for (const codec of codecs) {
     const encoded = await encodeCrop(crop, codec)
     const between = performance.now()
     const decoded = await decodeCrop(encoded)
-    bytes.push(encoded.length)
+    bytes.push(encoded.crop.length)
     encodeMs.push(between - started)
     decodeMs.push(performance.now() - between)
     cosines.push(dot(await embed(decoded), vector))

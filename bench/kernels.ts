@@ -168,7 +168,9 @@ const version = found[0]?.theirs?.version
 if (values.json) process.stdout.write(`${JSON.stringify({ machine: machine(), openCv: version ?? null, rows })}\n`)
 else {
   process.stdout.write(`${machine()}; ms of CPU time, medians of ${rounds} rounds\n\n`)
-  process.stdout.write(`| | plain TypeScript | compiled | OpenCV ${version ?? '(not there)'} | compiled ÷ OpenCV |\n|---|---|---|---|---|\n`)
+  process.stdout.write(
+    `| | plain TypeScript | compiled | OpenCV ${version ?? '(not there)'} | compiled ÷ OpenCV |\n|---|---|---|---|---|\n`,
+  )
   for (const { name, plain: before, compiled, openCv: ms } of rows) {
     const beside = ms === null ? '– | –' : `${ms.toFixed(2)} | ${(compiled / ms).toFixed(2)}`
     process.stdout.write(`| ${name} | ${before.toFixed(2)} | ${compiled.toFixed(2)} | ${beside} |\n`)
