@@ -5,7 +5,7 @@ import { axesOf } from './graph-check.ts'
 import type { InputContract } from './model-manifest.ts'
 import type { Tensor } from './session.ts'
 
-/** Values of a byte. */
+/** What a byte can be. */
 const levels = 256
 const tableBytes = 3 * levels * 4
 
