@@ -69,4 +69,4 @@ function normalizationTable({ scale, mean, std, colorOrder }: InputContract): Fl
   return values
 }
 
-const aligned = (bytes: number): number => (bytes + 63) & ~63
+const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64

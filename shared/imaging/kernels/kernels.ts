@@ -63,14 +63,13 @@ export class Kernels {
   readonly #first: number
   /** Where what is held ends. */
   #held: number
-  /** Where what is taken ends. */
-  #end: number
+  /** Where what is taken ends; null while nothing is lent. */
+  #end: number | null = null
 
   constructor() {
     this.loops = new WebAssembly.Instance(module, { env: { memory: this.#memory } }).exports as Loops
     this.#first = aligned(this.loops.firstAddress())
     this.#held = this.#first
-    this.#end = this.#first
   }
 
   /** All of the memory, until it grows: `hold` and `take` do that. */
@@ -78,8 +77,12 @@ export class Kernels {
     return this.#bytes
   }
 
-  /** The first `size` bytes for good, for the one caller that keeps something between two pictures; may be asked again for more. */
+  /**
+   * The first `size` bytes for good, for the one caller that keeps something between two pictures. It may ask again for more:
+   * they stay where they are, so what is lent lies behind them, and only until the end of `lend`.
+   */
   hold(size: number): number {
+    if (this.#end !== null) throw new Error('memory is held while some is lent')
     this.#held = Math.max(this.#held, aligned(this.#first + size + slack))
     this.#reach(this.#held)
     return this.#first
@@ -88,7 +91,7 @@ export class Kernels {
   /** Runs `work`; what it takes is free again afterwards. */
   lend<T>(work: () => T): T {
     const before = this.#end
-    this.#end = Math.max(before, this.#held)
+    this.#end = before ?? this.#held
     try {
       return work()
     } finally {
@@ -99,6 +102,7 @@ export class Kernels {
   /** The address of `size` bytes, of whatever they were, until the end of `lend`. */
   take(size: number): number {
     const address = this.#end
+    if (address === null) throw new Error('memory is taken outside of lend')
     this.#end = aligned(address + size + slack)
     this.#reach(this.#end)
     return address
@@ -122,4 +126,4 @@ export class Kernels {
   }
 }
 
-const aligned = (address: number): number => (address + 63) & ~63
+const aligned = (address: number): number => Math.ceil(address / 64) * 64

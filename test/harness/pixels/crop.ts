@@ -1,4 +1,4 @@
-/** Cuts out what an embedder looks at: by OpenCV's resize as the reference does, averaged first where that would skip pixels. */
+/** Cutting in plain TypeScript, as it was before there were kernels: the tests hold them to its bytes. */
 import type { Pixels } from '../../../shared/imaging/decode.ts'
 import { cropAndResize, type Interpolation, type PixelRect, wholeRect } from './resize.ts'
 

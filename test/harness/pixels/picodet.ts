@@ -1,7 +1,4 @@
-/**
- * Decodes the heads of a PicoDet network into boxes (Yu et al. 2021, PP-PicoDet; distances as distributions: Li et al. 2020,
- * Generalized Focal Loss). Pure.
- */
+/** PicoDet's heads read cell by cell, as the decoder did before it was made fast: the tests hold it to these boxes. */
 
 import type { DetectedBox, Size } from '../../../services/detector/detected-box.ts'
 import { gridOf } from '../../../shared/inference/detector-grid.ts'

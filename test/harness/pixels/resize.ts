@@ -1,4 +1,4 @@
-/** OpenCV's resize for 8-bit RGB: half-pixel centres, replicated borders, no antialiasing, 11-bit fixed-point weights. */
+/** OpenCV's resize in plain TypeScript, as it was before there were kernels: the tests hold them to its bytes. */
 import type { Pixels } from '../../../shared/imaging/decode.ts'
 
 export type Interpolation = 'linear' | 'cubic'

@@ -1,4 +1,4 @@
-/** 8-bit RGB pixels as the float32 planes a network takes. */
+/** Pixels as a network's input in plain TypeScript, as it was before there were kernels: the tests hold them to its values. */
 import type { InputContract } from '../../../shared/inference/model-manifest.ts'
 
 /** The contract's `(x · scale - mean) / std` for every value a byte can have, 256 a plane, in the network's channel order. */

@@ -55,7 +55,7 @@ const differs = (found: ArrayLike<number>, expected: ArrayLike<number>): boolean
   found.length !== expected.length || Array.prototype.some.call(found, (value, index) => value !== expected[index])
 
 const kernels = new Kernels()
-const cuts = 700
+const cuts = 300
 
 describe('random pictures, parts and sizes', () => {
   test('are resized to the same bytes', () => {
@@ -135,10 +135,10 @@ describe('sides that are far apart', () => {
   })
 
   test.each([
-    [8000, 8000],
-    [64_000_000, 1],
-    [1, 64_000_000],
-  ])('%i x %i: the largest frame leaves a few megabytes behind, not its own size', (width, height) => {
+    [8000, 2000],
+    [16_000_000, 1],
+    [1, 16_000_000],
+  ])('%i x %i: a large frame leaves a few megabytes behind, not its own size', (width, height) => {
     const whole = { data: new Uint8Array(width * height * 3).fill(7), width, height }
     const own = new Kernels()
     const cut = { picture: whole, rect: wholeRect(whole), width: 224, height: 224, interpolation: 'cubic' } as const
