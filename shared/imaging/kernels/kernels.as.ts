@@ -205,8 +205,8 @@ export function averageColumns(sums: usize, columns: usize, width: i32, to: usiz
     for (columns += 8; columns < last; columns += 4) {
       const pixel = v128.load(from)
       const share = v128.load32_splat(columns)
-      redGreen = i64x2.add(redGreen, i64x2.extmul_low_i32x4_u(pixel, share))
-      blue = i64x2.add(blue, i64x2.extmul_high_i32x4_u(pixel, share))
+      redGreen = i64x2.add(redGreen, i64x2.extmul_low_i32x4_s(pixel, share))
+      blue = i64x2.add(blue, i64x2.extmul_high_i32x4_s(pixel, share))
       from += 12
     }
     store<u8>(to, i32x4.extract_lane(redGreen, 1))

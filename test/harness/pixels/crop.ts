@@ -77,6 +77,9 @@ function addRows(
   }
 }
 
+/** Of this many the shares are rounded one by one, and the last one takes what that leaves; of more it would be too much. */
+const mostAlone = 64
+
 /** The source positions under an output position, and what each counts of its mean. */
 interface Span {
   readonly start: number
@@ -92,12 +95,14 @@ function spansOf(length: number, size: number): Span[] {
     // What rounding lets stick out of the last position is no pixel of its own.
     const end = Math.max(Math.ceil(to - 1e-6), start + 1)
     const shares = new Int32Array(end - start)
+    const shareOf = (covered: number): number => Math.round((covered / (to - from)) * one)
     let left = one
-    for (let position = 0; position < shares.length; position += 1) {
-      const covered = Math.min(start + position + 1, to) - Math.max(start + position, from)
-      shares[position] = position === shares.length - 1 ? left : Math.round((covered / (to - from)) * one)
+    for (let position = 0; position < shares.length - 1; position += 1) {
+      const [before, after] = [Math.max(start + position, from), Math.min(start + position + 1, to)]
+      shares[position] = shares.length > mostAlone ? left - shareOf(to - after) : shareOf(after - before)
       left -= shares[position]!
     }
+    shares[shares.length - 1] = left
     return { start, shares }
   })
 }

@@ -36,7 +36,7 @@ function picture(width: number, height: number, seed: number): Pixels {
 
 /** A picture, a part of it and a size: all small, but for one side that may be long. */
 function randomCut(roll: (end: number) => number, seed: number): Cut {
-  const side = (): number => 1 + roll([3, 20, 90, 400][roll(4)]!)
+  const side = (): number => 1 + roll([3, 20, 90, 400, 1400][roll(5)]!)
   const of = picture(side(), side(), seed)
   const x1 = roll(3) === 0 ? 0 : roll(of.width)
   const y1 = roll(3) === 0 ? 0 : roll(of.height)

@@ -63,6 +63,23 @@ describe('a crop', () => {
     expect(cutCrop(kernels, cut(30, 16))).toEqual(cropAndResize(kernels, rest))
   })
 
+  test.each([65, 1000, 40_000, 1_000_000])('of %i pixels in a row counts each of them alike', (width) => {
+    for (const [at, expected] of [
+      [0, 0],
+      [width - 1, 255],
+    ] as const) {
+      // All of one kind but for the outermost pixel, in both directions.
+      const row = { data: new Uint8Array(width * 3).fill(255 - expected), width, height: 1 }
+      row.data.fill(expected, at * 3, at * 3 + 3)
+      const column = { ...row, width: 1, height: width }
+      const mean = Math.round(255 - expected + ((expected - (255 - expected)) * 1) / width)
+      for (const whole of [row, column]) {
+        const found = average(kernels, { picture: whole, rect: wholeRect(whole), width: 1, height: 1 })
+        expect(Math.abs(found[0]! - mean)).toBeLessThanOrEqual(1)
+      }
+    }
+  })
+
   test('of fine stripes is their mean, not whatever lies under the samples', () => {
     const stripes = { data: new Uint8Array(300 * 300 * 3), width: 300, height: 300 }
     for (let index = 0; index < stripes.data.length; index += 3) {
