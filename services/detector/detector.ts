@@ -8,6 +8,7 @@ import { freeCrop } from '@sightline/shared/imaging/crop-codec.ts'
 import { defaultImageLimits } from '@sightline/shared/imaging/decode.ts'
 import { memoryForPictures, PictureMemory } from '@sightline/shared/imaging/picture-memory.ts'
 import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
+import { formText } from '@sightline/shared/inference/precision.ts'
 import { workersOf } from '@sightline/shared/inference/workers.ts'
 import type { Check } from '@sightline/shared/process/health.ts'
 import {
@@ -21,7 +22,7 @@ import { startStage } from '@sightline/shared/stage/run-stage.ts'
 import { openState } from '@sightline/shared/state/open-state.ts'
 import { detectStage } from './detect.ts'
 import { FrameMemory } from './frame-memory.ts'
-import { detectionThreshold, openDetectorSession } from './session.ts'
+import { detectionThreshold, openDetectorForm } from './session.ts'
 import type { DetectorSettings } from './settings.ts'
 
 const name = 'detector'
@@ -40,12 +41,14 @@ export async function openDetector(settings: DetectorSettings, ports: StagePorts
     crop: (await readEmbedder(folder)).manifest.input,
   }
   const workers = { ...workersOf(settings), onBatch: (size: number) => onNetworkBatch?.(name, size) }
-  const session = scope.use(await openDetectorSession(model, detection, workers))
+  const { form, session: opened } = await openDetectorForm(folder, model, detection, workers)
+  const session = scope.use(opened)
+  log.info({ precision: form.precision, ...form.measured }, formText(form))
   const state = scope.use(openState(settings.redisUrl))
   const stage = detectStage({
     session,
-    model: modelInfo(model.manifest),
-    detectionThreshold: detectionThreshold(model, detection),
+    model: modelInfo(model.manifest, form.precision),
+    detectionThreshold: detectionThreshold(form.model, detection),
     limits: { ...defaultImageLimits, maxBytes: settings.maxFrameBytes, maxPixels: settings.maxFramePixels },
     cropCodec: settings.cropCodec,
     maxFrameAgeMs(camera) {

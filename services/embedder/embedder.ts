@@ -3,6 +3,7 @@ import { frameSubject } from '@sightline/shared/contracts/frame-subject.ts'
 import { modelInfo } from '@sightline/shared/contracts/messages.ts'
 import { decodeDetections, encodeEmbeddings } from '@sightline/shared/contracts/wire.ts'
 import { bundledModels, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
+import { formText } from '@sightline/shared/inference/precision.ts'
 import { workersOf } from '@sightline/shared/inference/workers.ts'
 import {
   inputCheck,
@@ -13,22 +14,25 @@ import {
 } from '@sightline/shared/process/running-stage.ts'
 import { startStage } from '@sightline/shared/stage/run-stage.ts'
 import { embedStage } from './embed.ts'
-import { openEmbedderSession } from './session.ts'
+import { openEmbedderForm } from './session.ts'
 import type { EmbedderSettings } from './settings.ts'
 
 const name = 'embedder'
 
 /** Throws what reading the model and opening the network throws. */
 export async function openEmbedder(settings: EmbedderSettings, ports: StagePorts): Promise<RunningStage> {
-  const { topics, now, onNetworkBatch } = ports
-  const model = await readEmbedder(settings.models ?? bundledModels)
+  const { topics, log, now, onNetworkBatch } = ports
+  const folder = settings.models ?? bundledModels
+  const model = await readEmbedder(folder)
   await using scope = new AsyncDisposableStack()
   const workers = { ...workersOf(settings), onBatch: (size: number) => onNetworkBatch?.(name, size) }
-  const session = scope.use(await openEmbedderSession(model, workers))
+  const { form, session: opened } = await openEmbedderForm(folder, model, workers)
+  const session = scope.use(opened)
+  log.info({ precision: form.precision, ...form.measured }, formText(form))
   const subscription = scope.use(
     await startStage(runtimeOf(name, ports, settings.maxBatch), {
       input: topics.detections,
-      stage: embedStage({ session, model: modelInfo(model.manifest), now }),
+      stage: embedStage({ session, model: modelInfo(model.manifest, form.precision), now }),
       subject: frameSubject(),
       decode: ({ value }) => decodeDetections(value),
       encode: (message) => ({

@@ -160,7 +160,11 @@ function detectionFromWire({ box, crop, width, height }: DetectionMessage): Dete
   return width === 0 && height === 0 ? found : { ...found, size: { width, height } }
 }
 
-const modelFromWire = ({ name, sha256 }: ModelInfoMessage): ModelInfo => ({ name, sha256 })
+const modelFromWire = ({ name, sha256, precision }: ModelInfoMessage): ModelInfo => ({
+  name,
+  sha256,
+  ...(precision === 'int8' && { precision }),
+})
 
 const timingsFromWire = (timings: TimingsMessage | undefined): Timings => ({
   decodeMs: timings?.decodeMs ?? 0,

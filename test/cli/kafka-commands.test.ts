@@ -102,7 +102,7 @@ describe.skipIf(kafka === undefined)('commands on Kafka', { timeout: 60_000 }, (
     const video = join(await mkdtemp(join(tmpdir(), 'sightline-')), 'clip.mp4')
     await writeFile(video, 'not looked at')
     const { code, err } = await runCli('publish', video, ...place)
-    expect(code).toBe(1)
+    expect(code).toBe(2)
     expect(err).toContain('needs ffmpeg on the PATH')
   })
 

@@ -13,7 +13,7 @@ import { type Topics, topicNames } from '../../shared/contracts/topology.ts'
 import { Collector } from './bus/collector.ts'
 import { runCli } from './cli.ts'
 import { product, writeProducts } from './pictures.ts'
-import { type ServiceProcess, type ServiceProcessName, startService } from './service-process.ts'
+import { type ServiceProcess, type ServiceProcessName, type ServiceStart, startService } from './service-process.ts'
 
 export const serviceNames: readonly ServiceProcessName[] = ['detector', 'embedder', 'matcher']
 
@@ -82,9 +82,13 @@ export class Deployment implements AsyncDisposable {
   }
 
   /** Starts a process; it is not waited for. One worker thread: a test machine has few cores. */
-  async start(name: ServiceProcessName, env: Readonly<Record<string, string>> = {}): Promise<ServiceProcess> {
+  async start(
+    name: ServiceProcessName,
+    env: Readonly<Record<string, string>> = {},
+    how: ServiceStart = {},
+  ): Promise<ServiceProcess> {
     const { servicesBrokers, brokers } = this.#options
-    const service = await startService(name, {
+    const settings = {
       SIGHTLINE_KAFKA_BROKERS: (servicesBrokers ?? brokers).join(','),
       SIGHTLINE_TOPIC_PREFIX: this.prefix,
       SIGHTLINE_GALLERY: this.gallery,
@@ -92,7 +96,8 @@ export class Deployment implements AsyncDisposable {
       SIGHTLINE_WHOLE_FRAME: 'always',
       ...this.#options.env,
       ...env,
-    })
+    }
+    const service = await startService(name, settings, how)
     this.#scope.use(service)
     return service
   }
