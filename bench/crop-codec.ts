@@ -8,14 +8,16 @@ import { dot } from '../evaluation/retrieval.ts'
 import { openEmbedderSession } from '../services/embedder/session.ts'
 import { type CropCodec, decodeCrop, encodeCrop } from '../shared/imaging/crop-codec.ts'
 import { decodeImage, defaultImageLimits, type Pixels } from '../shared/imaging/decode.ts'
-import { cropAndResize, wholeRect } from '../shared/imaging/resize.ts'
+import { Kernels } from '../shared/imaging/kernels/kernels.ts'
+import { cropAndResize } from '../shared/imaging/resize.ts'
+import { wholeRect } from '../shared/imaging/rows.ts'
 import { bundledModels, readEmbedder } from '../shared/inference/models-folder.ts'
 import { packshots } from './frames.ts'
 import type { Part, Row } from './part.ts'
 import { median } from './statistics.ts'
 
 const codecs: readonly CropCodec[] = [
-  { format: 'ppm' },
+  { format: 'raw' },
   { format: 'jpeg', quality: 90 },
   { format: 'jpeg', quality: 95 },
   { format: 'jpeg', quality: 98 },
@@ -38,9 +40,11 @@ export const cropCodecPart: Part = {
     const embed = ({ data }: Pixels): Promise<Float32Array> =>
       session.submit({ pixels: { data: data.slice(), width, height } })
     const crops: { readonly crop: Pixels; readonly vector: Float32Array }[] = []
+    const kernels = new Kernels()
     for (const bytes of await packshots(pictures, 3)) {
       const picture = await decodeImage(bytes, defaultImageLimits)
-      const crop = { data: cropAndResize(picture, wholeRect(picture), width, height, 'linear'), width, height }
+      const cut = { picture, rect: wholeRect(picture), width, height, interpolation: 'linear' } as const
+      const crop = { data: cropAndResize(kernels, cut), width, height }
       crops.push({ crop, vector: await embed(crop) })
     }
     const rows: Row[] = []
@@ -54,7 +58,7 @@ export const cropCodecPart: Part = {
         const encoded = await encodeCrop(crop, codec)
         const between = performance.now()
         const decoded = await decodeCrop(encoded)
-        bytes.push(encoded.length)
+        bytes.push(encoded.crop.length)
         encodeMs.push(between - started)
         decodeMs.push(performance.now() - between)
         cosines.push(dot(await embed(decoded), vector))

@@ -2,6 +2,7 @@
 import { busPart } from './bus.ts'
 import { cropCodecPart } from './crop-codec.ts'
 import { decodePart } from './decode.ts'
+import { kernelsPart } from './kernels.ts'
 import { latencyPart } from './latency.ts'
 import { memoryPart } from './memory.ts'
 import { networksPart } from './networks.ts'
@@ -20,6 +21,7 @@ export const parts: readonly Part[] = [
   rivalPart,
   latencyPart,
   decodePart,
+  kernelsPart,
   searchPart,
   scalingPart,
   servicesPart,

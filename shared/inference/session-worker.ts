@@ -21,12 +21,14 @@ try {
     close: (opened) => opened.release(),
   })
   checkContract(session, setup)
-  const run = runner(session, outputNames(setup.input, setup.output))
+  const made: ArrayBuffer[] = []
+  const run = runner(session, outputNames(setup.input, setup.output), made)
   const { createTask } = (await import(setup.taskUrl)) as { createTask: CreateTask<unknown, unknown, unknown> }
   const task = createTask(setup.contract)
   // The canary is also the warm-up: the first run allocates and is many times slower.
   await task.checkCanary(run)
   const msPerPicture = await timeOf(task, run)
+  free(made.splice(0))
   port.on('message', (message: ToWorker) => {
     if (message === 'stop') {
       session.release().then(
@@ -37,13 +39,18 @@ try {
     }
     answer(task, message.inputs, run).then(({ answers, transfer }) => {
       send({ kind: 'answers', answers }, transfer)
-      // At once: megabytes a picture, left to it, would keep the garbage collector busy.
-      for (const buffer of message.moved) if (!buffer.detached) buffer.transfer(0)
+      free(message.moved)
+      free(made.splice(0))
     })
   })
   send({ kind: 'ready', execution, msPerPicture })
 } catch (error) {
   send({ kind: 'failed', error: toPortable(error, 'INFERENCE_FAILED') })
+}
+
+/** At once: megabytes a picture, left to it, would keep the garbage collector busy. What the answers took along is gone already. */
+function free(buffers: readonly ArrayBuffer[]): void {
+  for (const buffer of buffers) if (!buffer.detached) buffer.transfer(0)
 }
 
 /** ms of this thread's processor, the best of a few: so another's work on the machine counts little. */
@@ -90,20 +97,24 @@ function checkContract(session: InferenceSession, { modelPath, input, output }: 
   if (problem !== null) throw new SightlineError('MODEL_CONTRACT', `${modelPath} does not fit its manifest: ${problem}`)
 }
 
-/** Tasks know float32 alone; a graph of float16 is fed and read through it. */
-function runner(session: InferenceSession, names: readonly string[]): RunNetwork {
+/** Tasks know float32 alone; a graph of float16 is fed and read through it. What a run leaves behind is added to `made`. */
+function runner(session: InferenceSession, names: readonly string[], made: ArrayBuffer[]): RunNetwork {
   const isHalf = session.inputMetadata.some((value) => value.isTensor && value.type === 'float16')
+  const keep = <T extends ArrayBufferView>(view: T): T => {
+    if (view.buffer instanceof ArrayBuffer) made.push(view.buffer)
+    return view
+  }
   return async (feeds) => {
     const inputs: Record<string, OrtTensor> = {}
     for (const [name, { data, dims }] of Object.entries(feeds)) {
-      inputs[name] = isHalf ? halfTensor(data, dims) : new OrtTensor('float32', data, [...dims])
+      inputs[name] = isHalf ? halfTensor(keep(new Float16Array(data)), dims) : new OrtTensor('float32', data, [...dims])
     }
     const outputs: Record<string, Tensor> = {}
     for (const [name, { type, data, dims }] of Object.entries(await session.run(inputs, [...names]))) {
-      if (data instanceof Float32Array) outputs[name] = { data, dims }
+      if (data instanceof Float32Array) outputs[name] = { data: keep(data), dims }
       else if (type === 'float16' && ArrayBuffer.isView(data)) {
-        const half = new Float16Array(data.buffer, data.byteOffset, data.byteLength / 2)
-        outputs[name] = { data: new Float32Array(half), dims }
+        const half = new Float16Array(keep(data).buffer, data.byteOffset, data.byteLength / 2)
+        outputs[name] = { data: keep(new Float32Array(half)), dims }
       }
     }
     return outputs
@@ -111,8 +122,8 @@ function runner(session: InferenceSession, names: readonly string[]): RunNetwork
 }
 
 /** The native side of onnxruntime-node 1.30 takes a Float16Array for an empty one (onnxruntime#32323): it is given the bits. */
-function halfTensor(data: Float32Array, dims: readonly number[]): OrtTensor {
-  const bits = new Uint16Array(new Float16Array(data).buffer)
+function halfTensor({ buffer }: Float16Array, dims: readonly number[]): OrtTensor {
+  const bits = new Uint16Array(buffer)
   return Object.defineProperty(new OrtTensor('float16', bits, [...dims]), 'cpuData', { value: bits })
 }
 
