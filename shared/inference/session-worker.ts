@@ -11,6 +11,8 @@ import type { FromWorker, ItemAnswer, ToWorker, WorkerSetup } from './worker-pro
 const setup = workerData as WorkerSetup
 const port = parentPort
 if (port === null) throw new Error('session-worker.ts runs as a worker thread')
+/** Shorter times are mostly rounding. */
+const leastTimedMs = 60
 const send = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void =>
   port.postMessage(message, [...transfer])
 
@@ -27,7 +29,7 @@ try {
   const task = createTask(setup.contract)
   // The canary is also the warm-up: the first run allocates and is many times slower.
   await task.checkCanary(run)
-  const msPerPicture = await timeOf(task, run)
+  const msPerPicture = setup.isTimed ? await timeOf(task, run) : null
   free(made.splice(0))
   port.on('message', (message: ToWorker) => {
     if (message === 'stop') {
@@ -53,19 +55,23 @@ function free(buffers: readonly ArrayBuffer[]): void {
   for (const buffer of buffers) if (!buffer.detached) buffer.transfer(0)
 }
 
-/** ms of this thread's processor, the best of a few: so another's work on the machine counts little. */
+/**
+ * ms of this thread's processor for a picture: of other work on the machine little is seen in it. The system counts in steps of
+ * some ms, so it takes a while.
+ */
 async function timeOf(task: Task<unknown, unknown>, run: RunNetwork): Promise<number> {
-  let best = Number.POSITIVE_INFINITY
+  let pictures = 0
+  let spent = 0
   const timed: RunNetwork = async (feeds) => {
     const before = process.threadCpuUsage()
     const outputs = await run(feeds)
     const { user, system } = process.threadCpuUsage(before)
-    const pictures = Object.values(feeds)[0]?.dims[0] ?? 1
-    best = Math.min(best, (user + system) / 1000 / pictures)
+    spent += (user + system) / 1000
+    pictures += Object.values(feeds)[0]?.dims[0] ?? 1
     return outputs
   }
-  for (let round = 0; round < 5; round += 1) await task.checkCanary(timed)
-  return best
+  for (let round = 0; round < 2 || (round < 50 && spent < leastTimedMs); round += 1) await task.checkCanary(timed)
+  return spent / pictures
 }
 
 async function openSession(options: WorkerSetup, providers: readonly string[]): Promise<InferenceSession> {
