@@ -4,6 +4,7 @@ import { openBareNetworks } from './bare-networks.ts'
 import { allPairs, type Pair } from './pairs.ts'
 import { amount, type Options, type Part, type Row } from './part.ts'
 import { cycle, openPair, play } from './play.ts'
+import { mean } from './statistics.ts'
 
 export const pipelinePart: Part = {
   name: 'pipeline',
@@ -36,11 +37,10 @@ async function besideNetworks(pair: Pair, options: Options): Promise<readonly Ro
       tell: options.tell,
     },
   )
-  const each = (crops.reduce((sum, count) => sum + count, 0) / crops.length).toFixed(1)
   return [
     {
-      name: `${name}: the whole pipeline, ${each} crops a picture`,
-      figures: speedFigures(found.pipeline),
+      name: `${name}: the whole pipeline`,
+      figures: [...speedFigures(found.pipeline), { value: mean(crops), unit: 'crops' }],
       ratios: [
         ...shares(found.pipeline, found.networks, 'the bare networks'),
         ...shares(found.pipeline, found.decoding, 'the networks with decoding'),

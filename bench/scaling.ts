@@ -6,6 +6,7 @@ import { usualEntries } from './made-gallery.ts'
 import { type Pair, shippedPair } from './pairs.ts'
 import { amount, type Options, type Part, type Row } from './part.ts'
 import { cycle, openPair, play } from './play.ts'
+import { mean } from './statistics.ts'
 
 interface Case {
   readonly name: string
@@ -68,7 +69,7 @@ async function measured(
   await using played = await openPair({ ...pair, frames, settings }, entries)
   const { pipeline, crops } = played
   await using networks = await openBareNetworks(pair.models)
-  const boxes = crops.reduce((sum, count) => sum + count, 0) / crops.length
+  const boxes = mean(crops)
   const found = await alternate(
     {
       pipeline: (count) => work(count, () => play(pipeline, frames, count, { cameras })),

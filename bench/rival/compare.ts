@@ -9,6 +9,7 @@ import { type Official, officialModels, rivalPython } from '../official.ts'
 import { officialPair, type Pair } from '../pairs.ts'
 import { amount, NotMeasured, type Options, type Part, type Row } from '../part.ts'
 import { openPair, play } from '../play.ts'
+import { mean } from '../statistics.ts'
 import { openRival, type RivalOptions, type RivalWork, sideBySide } from './rival.ts'
 
 export const rivalPart: Part = {
@@ -78,12 +79,11 @@ async function beside(official: Official, pair: Pair, options: Options): Promise
     },
     { items: amount(options, options.items, 48, 8), rounds: amount(options, options.rounds, 5, 3), tell: options.tell },
   )
-  const ours = crops.reduce((sum, count) => sum + count, 0) / crops.length
   const rivals = Object.keys(contenders)
   return [
     {
-      name: `${pair.name}: Sightline, ${ours.toFixed(1)} boxes`,
-      figures: speedFigures(found['Sightline']!),
+      name: `${pair.name}: Sightline`,
+      figures: [...speedFigures(found['Sightline']!), { value: mean(crops), unit: 'boxes' }],
       ratios: rivals.flatMap((name) => {
         const ratios = shares(found['Sightline']!, found[name]!, name)
         // Two threads wait for each other by spinning: their processor time is that of whoever disturbs them.
@@ -91,8 +91,8 @@ async function beside(official: Official, pair: Pair, options: Options): Promise
       }),
     },
     ...rivals.map((name) => ({
-      name: `${pair.name}: ${name}, ${boxes.get(name)!.toFixed(1)} boxes`,
-      figures: speedFigures(found[name]!),
+      name: `${pair.name}: ${name}`,
+      figures: [...speedFigures(found[name]!), { value: boxes.get(name)!, unit: 'boxes' }],
     })),
     ...missing,
   ]
