@@ -29,7 +29,8 @@ describe.skipIf(kafka === undefined || redis === undefined)('docker compose up',
     folder = await mkdtemp(join(tmpdir(), 'sightline-'))
     compose = await ComposeUp.in(folder, {
       KAFKA_HEAP_OPTS: '-Xms256m -Xmx256m',
-      TOPIC_PARTITIONS: '4',
+      SIGHTLINE_TOPIC_PARTITIONS: '4',
+      SIGHTLINE_LOG_FORMAT: 'json',
       DEMO_FPS: '4',
       SIGHTLINE_WORKERS: '1',
       // Where Qdrant can't run, a folder takes its place.
@@ -45,9 +46,9 @@ describe.skipIf(kafka === undefined || redis === undefined)('docker compose up',
     const running = await Promise.all(services.map((name) => compose.up(name)))
     await Promise.all(running.map((service) => service.ready))
     const [check = ''] = instructions('HEALTHCHECK')
-    const [, ...args] = JSON.parse(check.slice(check.indexOf('['))) as string[]
+    const [command = '', ...args] = JSON.parse(check.slice(check.indexOf('['))) as string[]
     for (const { httpPort } of running) {
-      await promisify(execFile)(process.execPath, args, { env: { SIGHTLINE_HTTP_PORT: String(httpPort) } })
+      await promisify(execFile)(command, args, { env: { SIGHTLINE_HTTP_PORT: String(httpPort) } })
       const response = await fetch(`http://127.0.0.1:${httpPort}/readyz`)
       expect(await response.json()).toMatchObject({ status: 'ready' })
       expect(response.status).toBe(200)

