@@ -7,7 +7,9 @@ import type { EmbedInput, EmbedOutput } from '@sightline/embedder/embed-task.ts'
 import { describeError, SightlineError } from '@sightline/shared/errors/errors.ts'
 import type { Gallery, GalleryBuild, GalleryEntry, GalleryInfo } from '@sightline/shared/gallery/gallery.ts'
 import { decodeImage, defaultImageLimits } from '@sightline/shared/imaging/decode.ts'
+import { memoryForPictures, PictureMemory } from '@sightline/shared/imaging/picture-memory.ts'
 import type { Session } from '@sightline/shared/inference/session.ts'
+import pLimit from 'p-limit'
 import type { LabelledPicture } from './label-file.ts'
 import { readPicture, readPictureFile } from './pictures.ts'
 
@@ -48,8 +50,10 @@ export interface Enrolment {
 /** The field of an entry's metadata that tells which bytes its vector is of. */
 const hashField = 'sha256'
 
-/** Pictures decoded and embedded at one time, and put in one write. */
+/** Pictures put in one write. */
 const batchSize = 32
+/** Of these, read and embedded at one time. */
+const picturesAtOnce = 8
 
 /** The vector of a whole picture; throws a SightlineError that tells why there is none. */
 export async function embedFile(file: string, session: Session<EmbedInput, EmbedOutput>): Promise<Float32Array> {
@@ -63,6 +67,8 @@ export async function enrol(
   { pictures, session, onPicture = () => undefined, stop }: EnrolOptions,
   known: readonly Gallery[] = [],
 ): Promise<Enrolment> {
+  const memory = new PictureMemory(memoryForPictures())
+  const limit = pLimit(picturesAtOnce)
   const unreadable: UnreadablePicture[] = []
   const moved: MovedPicture[] = []
   let [added, reused, start] = [0, 0, 0]
@@ -75,7 +81,7 @@ export async function enrol(
         const before = own!.get(picture.path)
         const candidates = [before, ...others.map((one) => one.get(picture.path))].filter((one) => one !== undefined)
         try {
-          const entry = await entryOf(picture, session, candidates)
+          const entry = await limit(() => entryOf(picture, session, candidates, memory))
           added += 1
           if (candidates.some(({ vector }) => vector === entry.vector)) reused += 1
           if (before !== undefined && before.item !== entry.item) moved.push(moveOf(before, entry))
@@ -130,12 +136,14 @@ async function entryOf(
   { path: id, file, item, label }: LabelledPicture,
   session: Session<EmbedInput, EmbedOutput>,
   candidates: readonly GalleryEntry[],
+  memory: PictureMemory,
 ): Promise<GalleryEntry> {
   const bytes = await readPictureFile(file)
   const sha256 = createHash('sha256').update(bytes).digest('hex')
   const known = candidates.find(({ metadata }) => metadata[hashField] === sha256)
   if (known !== undefined) return { ...known, item, label }
-  const pixels = await decodeImage(bytes, defaultImageLimits)
+  using room = memory.room()
+  const pixels = await decodeImage(bytes, defaultImageLimits, room)
   const vector = await session.submit({ pixels }, [pixels.data.buffer])
   return { id, item, label, vector, metadata: { [hashField]: sha256 } }
 }

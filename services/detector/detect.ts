@@ -4,6 +4,7 @@ import type { Detections, FrameInfo, ModelInfo } from '@sightline/shared/contrac
 import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import { type CropCodec, encodeCrop } from '@sightline/shared/imaging/crop-codec.ts'
 import { decodeImage, type ImageLimits } from '@sightline/shared/imaging/decode.ts'
+import type { PictureMemory } from '@sightline/shared/imaging/picture-memory.ts'
 import type { Session } from '@sightline/shared/inference/session.ts'
 import { done, dropped, failed, type Outcome, type Stage } from '@sightline/shared/stage/stage.ts'
 import pLimit from 'p-limit'
@@ -22,8 +23,10 @@ export interface DetectOptions {
   readonly memory: FrameMemory
   /** Told of each frame whose time can't be and was put right; `isFirst` once a camera. @default nobody is told */
   readonly onOddTime?: (told: OddTime) => void
-  /** Frames held as pixels at one time: this bounds the memory, a 50-megapixel frame takes 150 MB. */
+  /** Frames decoded at one time, ahead of the network. */
   readonly framesAtOnce: number
+  /** Frames of many pixels wait for it. */
+  readonly pictureMemory: PictureMemory
   readonly now: () => number
 }
 
@@ -82,7 +85,8 @@ function isStale({ camera, capturedAt }: Frame, { maxFrameAgeMs, now }: DetectOp
 
 async function compute(frame: Frame, options: DetectOptions): Promise<Detections> {
   const started = options.now()
-  const pixels = await decodeImage(frame.bytes, options.limits)
+  using room = options.pictureMemory.room()
+  const pixels = await decodeImage(frame.bytes, options.limits, room)
   const { width, height } = pixels
   const decoded = options.now()
   const { boxes, crops } = await options.session.submit({ pixels }, [pixels.data.buffer])

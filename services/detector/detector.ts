@@ -5,6 +5,7 @@ import { modelInfo } from '@sightline/shared/contracts/messages.ts'
 import { stateScope } from '@sightline/shared/contracts/state-keys.ts'
 import { encodeDetections } from '@sightline/shared/contracts/wire.ts'
 import { defaultImageLimits } from '@sightline/shared/imaging/decode.ts'
+import { memoryForPictures, PictureMemory } from '@sightline/shared/imaging/picture-memory.ts'
 import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
 import { workersOf } from '@sightline/shared/inference/workers.ts'
 import type { Check } from '@sightline/shared/process/health.ts'
@@ -62,6 +63,9 @@ export async function openDetector(settings: DetectorSettings, ports: StagePorts
       if (isFirst) log.warn(told, 'a camera sends frames of a time that cannot be: that of their publishing is used')
     },
     framesAtOnce: settings.framesAtOnce,
+    pictureMemory: new PictureMemory(
+      settings.pictureMemory === undefined ? memoryForPictures() : settings.pictureMemory * 2 ** 20,
+    ),
     now,
   })
   const subscription = scope.use(

@@ -46,7 +46,11 @@ export const detectionSettings = settingGroup({
   },
   framesAtOnce: {
     schema: take.integer(1, 256).default(8),
-    help: 'frames held as pixels at one time: bounds the memory',
+    help: 'frames decoded at one time, ahead of the network',
+  },
+  pictureMemory: {
+    schema: take.integer(1, 2 ** 20).optional(),
+    help: 'MiB that decoded frames may take at one time: larger ones wait for each other, what takes more alone is a dead letter [half of what the container or machine has left]',
   },
   redisUrl: {
     schema: take.text().optional(),

@@ -10,13 +10,15 @@ import type { ConvertedKind, NativeKind } from './picture-kinds.ts'
 
 export interface ConvertRequest {
   readonly bytes: Uint8Array
+  readonly kind: ConvertedKind | NativeKind
   readonly maxPixels: number
-  /** What to turn into a TIFF; null asks what share of a JPEG is missing. */
-  readonly kind: ConvertedKind | NativeKind | null
+  /** The picture as a TIFF, how many pixels that has, or what share of a JPEG is missing. */
+  readonly want: 'tiff' | 'pixels' | 'missing'
 }
 
 export type ConvertAnswer =
   | { readonly tiff: Uint8Array<ArrayBuffer> }
+  | { readonly pixels: number }
   | { readonly missing: number }
   /** The thread has to end where it `isBroken`. */
   | { readonly error: PortableError; readonly isBroken?: boolean }
@@ -35,7 +37,7 @@ async function load() {
 }
 let loading: ReturnType<typeof load> | undefined
 
-async function convert({ bytes, kind, maxPixels }: ConvertRequest): Promise<ConvertAnswer> {
+async function convert({ bytes, kind, maxPixels, want }: ConvertRequest): Promise<ConvertAnswer> {
   loading ??= load()
   const { ColorSpace, CompressionMethod, ImageMagick, MagickError, MagickFormat, MagickImageInfo, MagickReadSettings } =
     await loading
@@ -49,13 +51,14 @@ async function convert({ bytes, kind, maxPixels }: ConvertRequest): Promise<Conv
     JPEG: MagickFormat.Jpeg,
     TIFF: MagickFormat.Tiff,
   }
-  const format = kind === null ? undefined : formats[kind]
+  const format = formats[kind]
   if (format === undefined) throw new Error(`nothing converts ${kind}`)
   // Never by what the bytes seem to be: ImageMagick knows formats that are programs.
   const settings = new MagickReadSettings({ format, frameIndex: 0, frameCount: 1 })
   try {
     const { width, height } = MagickImageInfo.create(bytes, settings)
     if (width * height > maxPixels) throw tooManyPixels(width, height, { maxPixels })
+    if (want === 'pixels') return { pixels: width * height }
     const tiff = ImageMagick.read(bytes, settings, (image) => {
       image.settings.compression = CompressionMethod.NoCompression
       image.depth = 8
@@ -81,7 +84,7 @@ const wordsOf = (cause: unknown): string =>
 
 async function answer(request: ConvertRequest): Promise<ConvertAnswer> {
   try {
-    if (request.kind !== null) return await convert(request)
+    if (request.want !== 'missing') return await convert(request)
     return { missing: missingShareOf(request.bytes, request.maxPixels) }
   } catch (error) {
     return { error: toPortable(error, 'INTERNAL') }

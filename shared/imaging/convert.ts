@@ -4,6 +4,7 @@ import { fromPortable } from '../errors/portable-error.ts'
 import type { ConvertAnswer, ConvertRequest } from './convert-worker.ts'
 import { type ImageLimits, tookTooLong, unreadable } from './image-errors.ts'
 import type { ConvertedKind, NativeKind } from './picture-kinds.ts'
+import type { Room } from './picture-memory.ts'
 
 /** ms without work after which the thread gives back its 100 MB. */
 const idleMs = 10_000
@@ -13,20 +14,27 @@ let idleTimer: NodeJS.Timeout | undefined
 /** The end of the work before. */
 let queue: Promise<unknown> = Promise.resolve()
 
+/** ImageMagick's picture, what its decoders take beside it, and the TIFF, twice until it has crossed. */
+const bytesPerPixel = 24
+
 /** The picture as an uncompressed TIFF with its colour profile. Throws as `decodeImage` does. */
 export async function convertToTiff(
   bytes: Uint8Array,
   kind: ConvertedKind | NativeKind,
   limits: ImageLimits,
+  room: Room,
 ): Promise<Uint8Array> {
-  const answer = await ask({ bytes, kind, maxPixels: limits.maxPixels }, limits)
+  const header = await ask({ bytes, kind, maxPixels: limits.maxPixels, want: 'pixels' }, limits)
+  if (!('pixels' in header)) throw new Error('no pixels were answered')
+  await room.need(header.pixels * bytesPerPixel)
+  const answer = await ask({ bytes, kind, maxPixels: limits.maxPixels, want: 'tiff' }, limits)
   if (!('tiff' in answer)) throw new Error('no TIFF was answered')
   return answer.tiff
 }
 
 /** The share of a damaged JPEG whose bytes are missing. Throws as `missingShareOf` does. */
 export async function missingShare(bytes: Uint8Array, limits: ImageLimits): Promise<number> {
-  const answer = await ask({ bytes, kind: null, maxPixels: limits.maxPixels }, limits)
+  const answer = await ask({ bytes, kind: 'JPEG', maxPixels: limits.maxPixels, want: 'missing' }, limits)
   if (!('missing' in answer)) throw new Error('no share was answered')
   return answer.missing
 }

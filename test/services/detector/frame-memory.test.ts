@@ -3,6 +3,7 @@
 import type { Frame } from '@sightline/shared/contracts/frame.ts'
 import { stateScope } from '@sightline/shared/contracts/state-keys.ts'
 import { SightlineError } from '@sightline/shared/errors/errors.ts'
+import { PictureMemory } from '@sightline/shared/imaging/picture-memory.ts'
 import { MemoryState } from '@sightline/shared/state/memory-state.ts'
 import type { State } from '@sightline/shared/state/state.ts'
 import { beforeAll, expect, test } from 'vitest'
@@ -49,6 +50,7 @@ function detector(state: State, { scope = 'a', fail = async () => undefined as u
     maxFrameAgeMs: () => 3_600_000,
     memory: new FrameMemory(state, options),
     framesAtOnce: 4,
+    pictureMemory: new PictureMemory(2 ** 30),
     now: Date.now,
     onOddTime: (one) => told.push(one),
   })
