@@ -11,6 +11,8 @@ rm -r usearch/numkong usearch/c usearch/cpp usearch/include
 rm -r @imagemagick/magick-wasm/dist/x64
 # A compiler, which a client names as its peer.
 rm -r typescript @typescript
+# Bindings for another runtime than Node.js.
+rm -r bare-*/prebuilds
 # OpenTelemetry's builds for bundlers.
 find @opentelemetry -type d \( -path '*/build/esm' -o -path '*/build/esnext' \) -prune -exec rm -r {} +
 find . -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete

@@ -4,7 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { Deployment, type Ends, endsLine, frameOf, serviceNames } from '../harness/deployment.ts'
+import { type Ends, endsLine } from '../harness/books.ts'
+import { Deployment, frameOf, serviceNames } from '../harness/deployment.ts'
 import { type KafkaBroker, startKafkaBroker } from '../harness/kafka-broker.ts'
 import { startQdrantServer } from '../harness/qdrant-server.ts'
 import { type RedisServer, startRedisServer } from '../harness/redis-server.ts'
