@@ -109,7 +109,11 @@ describe.skipIf(!hasKafka)('under faults every frame ends once', { timeout }, ()
     await sleep(2000)
     const ends = await closeBooks('broker killed', deployment, feed)
     expect(ends).toEqual(clean(ends))
-    for (const service of Object.values(services)) expect((await service.get('/livez')).status).toBe(200)
+    for (const service of Object.values(services)) {
+      expect((await service.get('/livez')).status).toBe(200)
+      // That it was away is said in words, not by where in the code it was noticed.
+      expect(service.child.output()).not.toContain('"stack"')
+    }
   })
 
   test.skipIf(!hasRedis)('when Redis is away for a while', async () => {
