@@ -65,13 +65,16 @@ export const openNamedGallery = (
 ): Promise<Gallery> =>
   atGallery(values, terminal, (location, access) => openGallery(location, galleryEmbedder(manifest), mode, access))
 
-/** Begins a build of the gallery that --gallery names. */
+/** Begins a build of the gallery that --gallery names, with a threshold of its own where one is given. */
 export const openNamedBuild = (
   values: Values,
   { manifest }: Model<EmbedderManifest>,
   terminal: Terminal,
-): Promise<GalleryBuild> =>
-  atGallery(values, terminal, (location, access) => openGalleryBuild(location, galleryEmbedder(manifest), access))
+  threshold?: number,
+): Promise<GalleryBuild> => {
+  const embedder = { ...galleryEmbedder(manifest), ...(threshold !== undefined && { threshold }) }
+  return atGallery(values, terminal, (location, access) => openGalleryBuild(location, embedder, access))
+}
 
 async function atGallery<Opened>(
   values: Values,

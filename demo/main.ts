@@ -33,12 +33,17 @@ import { openProgress } from '@sightline/views/terminal/progress.ts'
 import { styleFor } from '@sightline/views/terminal/style.ts'
 import pLimit from 'p-limit'
 import { galleryPictures } from './gallery-pictures.ts'
-import { products } from './products.ts'
+import { demoThreshold, products } from './products.ts'
 import { type SceneFrame, sceneFrames } from './scenes.ts'
 import { addScores, noScore, scoreFrame } from './score.ts'
 import { makeStock, type Stock } from './shooting.ts'
 
-const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } })
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    threshold: { type: 'string', default: String(demoThreshold) },
+  },
+})
 
 const seed = 'sightline'
 const framesOfEach = 24
@@ -109,7 +114,8 @@ await rm(out, { recursive: true, force: true })
 await mkdir(join(out, 'frames'), { recursive: true })
 const embedder = await readEmbedder(bundledModels)
 const location = join(out, 'products.gallery')
-await using gallery = await openGallery(location, galleryEmbedder(embedder.manifest), 'create')
+const threshold = Number(values.threshold)
+await using gallery = await openGallery(location, { ...galleryEmbedder(embedder.manifest), threshold }, 'create')
 const stock = await makeStock()
 say('Photographing made-up products for the gallery …')
 const items = await fillGallery(stock, gallery, embedder)

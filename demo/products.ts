@@ -11,6 +11,12 @@ export interface Product {
   readonly design: Design
 }
 
+/**
+ * From which similarity on these are recognized: strangers among them look far more alike than other shops' packages, for
+ * which the embedder's own threshold was chosen. `npm start -- --threshold T` tells what any other gives.
+ */
+export const demoThreshold = 0.75
+
 const cereal: Shape = { kind: 'box', width: 19, height: 28, depth: 6.5 }
 const tea: Shape = { kind: 'box', width: 13.5, height: 15, depth: 8 }
 const crackers: Shape = { kind: 'box', width: 22, height: 14, depth: 5.5 }

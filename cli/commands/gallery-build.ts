@@ -14,7 +14,7 @@ import type { GalleryInfo } from '@sightline/shared/gallery/gallery.ts'
 import { tellExecution } from '@sightline/shared/inference/execution-providers.ts'
 import type { EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
 import { openProgress } from '@sightline/views/terminal/progress.ts'
-import { type Command, flag, requiredText, type Terminal, text, type Values } from '../command.ts'
+import { type Command, flag, number, requiredText, type Terminal, text, type Values } from '../command.ts'
 import {
   embedderOf,
   galleryHelp,
@@ -27,7 +27,7 @@ import {
   readWorkers,
 } from '../recognition-flags.ts'
 
-const options = {
+const addOptions = {
   ...networkOptions,
   labels: { type: 'string' },
   root: { type: 'string' },
@@ -35,6 +35,8 @@ const options = {
   strict: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const
+
+const buildOptions = { ...addOptions, threshold: { type: 'string' } } as const
 
 const optionsHelp = `  --labels FILE           lines 'path<TAB>label[<TAB>item]', or CSV; labels may hold spaces; without a third
                           column the label is the item
@@ -56,9 +58,11 @@ The gallery that is there stays in use until the new one is complete, then is re
 off goes on where it was; pictures that were embedded before are not embedded again.
 
 ${optionsHelp}
+  --threshold T           the gallery's own threshold: from which similarity on its items are recognized, -1..1; without
+                          it that of the embedder. Products that look alike need a higher one
 
 Example: sightline gallery build --labels products.txt --root pictures/ --gallery products.gallery`,
-  options,
+  options: buildOptions,
   run: (values, _positionals, terminal) => fill.build(values, terminal),
 }
 
@@ -72,7 +76,7 @@ A gallery that is not there yet is made. A picture that is in it already (the sa
 ${optionsHelp}
 
 Example: sightline gallery add --labels new-product.txt --root pictures/ --gallery products.gallery`,
-  options,
+  options: addOptions,
   run: (values, _positionals, terminal) => fill.add(values, terminal),
 }
 
@@ -80,7 +84,8 @@ const fill = {
   build: async (values: Values, terminal: Terminal): Promise<number> => {
     const { pictures, problems } = await labelsOf(values)
     const embedder = await embedderOf(values, terminal)
-    await using build = await openNamedBuild(values, embedder, terminal)
+    const threshold = number(values, 'threshold', { min: -1, max: 1 })
+    await using build = await openNamedBuild(values, embedder, terminal, threshold)
     const options = await enrolOptions(values, embedder, pictures, terminal)
     await using _session = options.session
     const all = flag(values, 'strict')

@@ -99,9 +99,11 @@ describe.skipIf(kafka === undefined)('commands on Kafka', { timeout: 60_000 }, (
   })
 
   test.skipIf(hasFfmpeg)('publish says that a video needs ffmpeg', async () => {
-    const { code, err } = await runCli('publish', 'clip.mp4', ...place)
+    const video = join(await mkdtemp(join(tmpdir(), 'sightline-')), 'clip.mp4')
+    await writeFile(video, 'not looked at')
+    const { code, err } = await runCli('publish', video, ...place)
     expect(code).toBe(2)
-    expect(err).toContain('ffmpeg')
+    expect(err).toContain('needs ffmpeg on the PATH')
   })
 
   test.each([

@@ -4,23 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { runCli } from '../harness/cli.ts'
-import { embedderFile, fixedAnswers } from '../harness/networks.ts'
+import { embedderFile, fixedAnswers, smallInput } from '../harness/networks.ts'
 import { writeProducts } from '../harness/pictures.ts'
 
 let root: string
 let models: string
 
-const input = {
-  name: 'image',
-  width: 32,
-  height: 32,
-  layout: 'NCHW',
-  colorOrder: 'RGB',
-  interpolation: 'linear',
-  scale: 1 / 255,
-  mean: [0, 0, 0],
-  std: [1, 1, 1],
-}
+const input = smallInput
 const manifest = {
   detector: {
     name: 'finder',

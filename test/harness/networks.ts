@@ -1,8 +1,22 @@
 /** Small networks of every kind, as ONNX files: their detectors always answer the given boxes, their embedders tell colours apart. */
+import type { InputContract } from '../../shared/inference/model-manifest.ts'
 import { noise } from './noise.ts'
 import { type OnnxConstant, type OnnxNode, type OnnxValue, onnxFile } from './onnx-file.ts'
 
 type Axis = number | string
+
+/** What these networks take, as their manifests say it. */
+export const smallInput = {
+  name: 'image',
+  width: 32,
+  height: 32,
+  layout: 'NCHW',
+  colorOrder: 'RGB',
+  interpolation: 'linear',
+  scale: 1 / 255,
+  mean: [0, 0, 0],
+  std: [1, 1, 1],
+} satisfies InputContract
 
 /** Values of the float32 kind in -1 … 1, alike for equal seeds. */
 const weights = (count: number, seed: number): Float32Array =>

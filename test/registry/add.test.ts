@@ -13,7 +13,7 @@ import {
 } from '../../cli/commands/models.ts'
 import { modelsAddCommand } from '../../cli/commands/models-pull.ts'
 import { finish, runCli, startCli } from '../harness/cli.ts'
-import { embedderFile, embedderMatrix, fixedAnswers } from '../harness/networks.ts'
+import { embedderFile, embedderMatrix, fixedAnswers, smallInput } from '../harness/networks.ts'
 import { writeProducts } from '../harness/pictures.ts'
 import { type Called, call } from './call.ts'
 
@@ -25,17 +25,7 @@ beforeEach(async () => {
   models = join(root, 'models')
 })
 
-const input = {
-  name: 'image',
-  width: 32,
-  height: 32,
-  layout: 'NCHW',
-  colorOrder: 'RGB',
-  interpolation: 'linear',
-  scale: 1 / 255,
-  mean: [0.5, 0.5, 0.5],
-  std: [0.5, 0.5, 0.5],
-}
+const input = { ...smallInput, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }
 
 const embedder = {
   name: 'tower',

@@ -9,7 +9,7 @@ import type { EmbedderManifest, Model } from '../../../shared/inference/model-ma
 import { Health } from '../../../shared/process/health.ts'
 import { Metrics } from '../../../shared/process/metrics.ts'
 import { networkChecks } from '../../../shared/process/running-stage.ts'
-import { embedderFile } from '../../harness/networks.ts'
+import { embedderFile, smallInput } from '../../harness/networks.ts'
 
 /** A runtime on a machine where only some of what it was built with works; a session is its providers. */
 function machine(names: readonly string[], working: readonly string[], isGraphGood = true) {
@@ -82,20 +82,7 @@ describe('the runtime of this machine', () => {
   beforeAll(async () => {
     const path = join(await mkdtemp(join(tmpdir(), 'sightline-')), 'model.onnx')
     await writeFile(path, embedderFile({ dimension: 64 }))
-    const [input, output] = [
-      {
-        name: 'image',
-        width: 32,
-        height: 32,
-        layout: 'NCHW',
-        colorOrder: 'RGB',
-        interpolation: 'linear',
-        scale: 1 / 255,
-        mean: [0, 0, 0],
-        std: [1, 1, 1],
-      } satisfies EmbedderManifest['input'],
-      { kind: 'embedding', name: 'vector', dimension: 64 } as const,
-    ]
+    const [input, output] = [smallInput, { kind: 'embedding', name: 'vector', dimension: 64 } as const]
     const canary = await recordEmbedderCanary(path, { input, output })
     const manifest: EmbedderManifest = {
       schema: 1,

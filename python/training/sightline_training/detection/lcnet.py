@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .network import PicoDet, SeparableConv
+from .network import Neck, PicoDet, SeparableConv
 
 STEM_CHANNELS = 16
 # (kernel, channels in and out at width x1, stride, squeeze-excitation), one a block.
@@ -93,26 +93,17 @@ class PartialBlock(nn.Module):
         return self.final(torch.cat([self.block(self.main(x)), self.short(x)], 1))
 
 
-class PartialNeck(nn.Module):
-    """Top-down then bottom-up over three maps, and a fourth of stride 64: four maps of one width."""
+class PartialNeck(Neck):
+    """`Neck` of partial blocks, over maps of any channels."""
 
     def __init__(self, channels: list[int], width: int) -> None:
-        super().__init__()
+        nn.Module.__init__(self)
         self.reduce = nn.ModuleList(compressed(c, width) for c in channels)
         self.down = nn.ModuleList(PartialBlock(width) for _ in range(2))
         self.shrink = nn.ModuleList(SeparableConv(width, width, kernel=3, stride=2) for _ in range(2))
         self.up = nn.ModuleList(PartialBlock(width) for _ in range(2))
         self.top_in = SeparableConv(width, width, kernel=3, stride=2)
         self.top_out = SeparableConv(width, width, kernel=3, stride=2)
-
-    def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        low, middle, high = (layer(x) for layer, x in zip(self.reduce, maps))
-        top = self.top_in(high)
-        middle = self.down[0](torch.cat([F.interpolate(high, scale_factor=2.0), middle], 1))
-        low = self.down[1](torch.cat([F.interpolate(middle, scale_factor=2.0), low], 1))
-        middle = self.up[0](torch.cat([self.shrink[0](low), middle], 1))
-        high = self.up[1](torch.cat([self.shrink[1](middle), high], 1))
-        return [low, middle, high, top + self.top_out(high)]
 
 
 class LCNetDetector(PicoDet):
