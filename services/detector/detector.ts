@@ -7,6 +7,7 @@ import { encodeDetections } from '@sightline/shared/contracts/wire.ts'
 import { defaultImageLimits } from '@sightline/shared/imaging/decode.ts'
 import { memoryForPictures, PictureMemory } from '@sightline/shared/imaging/picture-memory.ts'
 import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
+import { chooseForm, formText } from '@sightline/shared/inference/precision.ts'
 import { workersOf } from '@sightline/shared/inference/workers.ts'
 import type { Check } from '@sightline/shared/process/health.ts'
 import {
@@ -39,12 +40,16 @@ export async function openDetector(settings: DetectorSettings, ports: StagePorts
     crop: (await readEmbedder(folder)).manifest.input,
   }
   const workers = { ...workersOf(settings), onBatch: (size: number) => onNetworkBatch?.(name, size) }
-  const session = scope.use(await openDetectorSession(model, detection, workers))
+  const form = await chooseForm(folder, model, settings.precision, workers, (one, timed) =>
+    openDetectorSession(one, detection, timed),
+  )
+  log.info({ precision: form.precision, ...form.measured }, formText(form))
+  const session = scope.use(await openDetectorSession(form.model, detection, workers))
   const state = scope.use(openState(settings.redisUrl))
   const stage = detectStage({
     session,
-    model: modelInfo(model.manifest),
-    detectionThreshold: detectionThreshold(model, detection),
+    model: modelInfo(model.manifest, form.precision),
+    detectionThreshold: detectionThreshold(form.model, detection),
     limits: { ...defaultImageLimits, maxBytes: settings.maxFrameBytes, maxPixels: settings.maxFramePixels },
     cropCodec: settings.cropCodec,
     maxFrameAgeMs(camera) {

@@ -3,6 +3,7 @@ import { frameSubject } from '@sightline/shared/contracts/frame-subject.ts'
 import { modelInfo } from '@sightline/shared/contracts/messages.ts'
 import { decodeDetections, encodeEmbeddings } from '@sightline/shared/contracts/wire.ts'
 import { bundledModels, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
+import { chooseForm, formText } from '@sightline/shared/inference/precision.ts'
 import { workersOf } from '@sightline/shared/inference/workers.ts'
 import {
   inputCheck,
@@ -20,15 +21,18 @@ const name = 'embedder'
 
 /** Throws what reading the model and opening the network throws. */
 export async function openEmbedder(settings: EmbedderSettings, ports: StagePorts): Promise<RunningStage> {
-  const { topics, now, onNetworkBatch } = ports
-  const model = await readEmbedder(settings.models ?? bundledModels)
+  const { topics, log, now, onNetworkBatch } = ports
+  const folder = settings.models ?? bundledModels
+  const model = await readEmbedder(folder)
   await using scope = new AsyncDisposableStack()
   const workers = { ...workersOf(settings), onBatch: (size: number) => onNetworkBatch?.(name, size) }
-  const session = scope.use(await openEmbedderSession(model, workers))
+  const form = await chooseForm(folder, model, settings.precision, workers, openEmbedderSession)
+  log.info({ precision: form.precision, ...form.measured }, formText(form))
+  const session = scope.use(await openEmbedderSession(form.model, workers))
   const subscription = scope.use(
     await startStage(runtimeOf(name, ports, settings.maxBatch), {
       input: topics.detections,
-      stage: embedStage({ session, model: modelInfo(model.manifest), now }),
+      stage: embedStage({ session, model: modelInfo(model.manifest, form.precision), now }),
       subject: frameSubject(),
       decode: ({ value }) => decodeDetections(value),
       encode: (message) => ({

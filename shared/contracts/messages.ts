@@ -17,10 +17,16 @@ export interface ModelInfo {
   readonly name: string
   /** Of the ONNX file, hex. */
   readonly sha256: string
+  /** Where not the model itself ran but the form of it that computes in this precision. */
+  readonly precision?: 'int8'
 }
 
-/** How messages name the model that made them; of its manifest. */
-export const modelInfo = ({ name, sha256 }: ModelInfo): ModelInfo => ({ name, sha256 })
+/** How messages name the model that made them, of its manifest: whatever form of it ran, its vectors are of this model's kind. */
+export const modelInfo = ({ name, sha256 }: ModelInfo, precision: 'float' | 'int8' = 'float'): ModelInfo => ({
+  name,
+  sha256,
+  ...(precision === 'int8' && { precision }),
+})
 
 /** A box in frame pixels; x2 and y2 are exclusive edges. */
 export interface Box {

@@ -2,7 +2,14 @@
 import { z } from 'zod'
 import type { Publication } from '../bus/bus.ts'
 
-const modelSchema = z.object({ name: z.string(), sha256: z.string() })
+const modelSchema = z.object({
+  name: z.string(),
+  sha256: z.string(),
+  precision: z
+    .literal('int8')
+    .optional()
+    .describe('Where the int8 form of the model ran, not the model itself; their vectors go together'),
+})
 
 const candidateSchema = z.object({
   item: z.string().describe('Gallery item'),

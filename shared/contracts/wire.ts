@@ -127,7 +127,11 @@ function frameFromWire(frame: FrameInfoMessage): FrameInfo {
 
 const boxFromWire = ({ x1, y1, x2, y2, score, wholeFrame }: BoxMessage): Box => ({ x1, y1, x2, y2, score, wholeFrame })
 
-const modelFromWire = ({ name, sha256 }: ModelInfoMessage): ModelInfo => ({ name, sha256 })
+const modelFromWire = ({ name, sha256, precision }: ModelInfoMessage): ModelInfo => ({
+  name,
+  sha256,
+  ...(precision === 'int8' && { precision }),
+})
 
 const timingsFromWire = (timings: TimingsMessage | undefined): Timings => ({
   decodeMs: timings?.decodeMs ?? 0,

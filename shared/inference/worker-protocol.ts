@@ -26,6 +26,7 @@ export interface Batch {
 export type ToWorker = Batch | 'stop'
 
 export type FromWorker =
-  | { readonly kind: 'ready'; readonly execution: Execution }
+  /** `msPerPicture`: of a run on the canary. */
+  | { readonly kind: 'ready'; readonly execution: Execution; readonly msPerPicture: number }
   | { readonly kind: 'failed'; readonly error: PortableError }
   | { readonly kind: 'answers'; readonly answers: readonly ItemAnswer[] }

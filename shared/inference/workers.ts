@@ -6,7 +6,7 @@ export interface WorkerOptions {
   readonly workers: number
   /** Threads that onnxruntime uses for one run. */
   readonly threadsPerWorker: number
-  /** Most inputs in one run. @default 8 */
+  /** Most inputs in one run. @default 1 on a CPU, 8 on other providers */
   readonly maxBatch?: number
   /** ms that an idle worker waits for a batch to fill up; 0 takes what is there. @default 0 */
   readonly maxWaitMs?: number
@@ -40,7 +40,7 @@ export function workersOf({
   readonly workerThreads?: number | undefined
   readonly executionProviders: readonly string[]
   readonly executionFallback: boolean
-  readonly networkBatch: number
+  readonly networkBatch?: number | undefined
   readonly networkWaitMs: number
 }): WorkerOptions {
   const cores = availableParallelism()
@@ -51,7 +51,7 @@ export function workersOf({
     threadsPerWorker,
     executionProviders,
     executionFallback,
-    maxBatch: networkBatch,
+    ...(networkBatch !== undefined && { maxBatch: networkBatch }),
     maxWaitMs: networkWaitMs,
   }
 }

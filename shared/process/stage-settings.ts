@@ -1,4 +1,5 @@
 /** The settings of what runs a stage: on a bus, on Kafka, with a network. */
+import { precisions } from '../inference/precision.ts'
 import { settingGroup } from './settings.ts'
 import { take } from './take.ts'
 
@@ -50,6 +51,14 @@ export const networkSettings = settingGroup({
     help: 'run on the CPU where a provider is missing, and say so',
     flag: {},
   },
-  networkBatch: { schema: take.integer(1, 256).default(8), help: 'most pictures in one run of the network' },
+  precision: {
+    schema: take.choice(precisions).default('auto'),
+    help: 'auto runs the int8 form of a model where it is there, close enough and faster on this machine; float or int8 decide it',
+    flag: { value: 'FORM' },
+  },
+  networkBatch: {
+    schema: take.integer(1, 256).optional(),
+    help: 'most pictures in one run of the network [1 on a CPU, where more only cost memory; 8 elsewhere]',
+  },
   networkWaitMs: { schema: take.number(0, 1000).default(0), help: 'how long an idle worker waits for that many' },
 })

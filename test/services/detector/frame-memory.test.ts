@@ -35,6 +35,7 @@ function detector(state: State, { scope = 'a', fail = async () => undefined as u
   const stage = detectStage({
     session: {
       queued: 0,
+      msPerPicture: 1,
       execution: { providers: ['cpu'], fellBack: null } as never,
       closed: new Promise(() => undefined),
       submit: async () => {

@@ -58,6 +58,7 @@ def test_int8_is_a_model_folder_of_its_own_that_says_what_was_lost(made_set: tup
     assert told["name"] == "tiny-int8" and told["bytes"] < 0.4 * manifest(model)["bytes"]
     assert told["provenance"]["quantizedFrom"]["sha256"] == manifest(model)["sha256"]
     lost = told["metrics"]["held-out recall@1 lost"]["value"]
+    assert 0.9 < told["metrics"]["median cosine to the float form"]["value"] <= 1
     assert f"fp32: recall@1 {told['metrics']['held-out recall@1']['value'] + lost:.3f}"[:-1] in done.stdout
 
 
