@@ -5,9 +5,9 @@ import type { Logger } from '@sightline/shared/errors/logger.ts'
 import { type Gallery, type GalleryBuild, galleryEmbedder, type OpenMode } from '@sightline/shared/gallery/gallery.ts'
 import { type GalleryAccess, openGallery, openGalleryBuild } from '@sightline/shared/gallery/open-gallery.ts'
 import { plainKeyWarning } from '@sightline/shared/gallery/qdrant/qdrant-location.ts'
-import type { DetectorManifest, EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
-import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
-import { type WorkerOptions, workersOf } from '@sightline/shared/inference/workers.ts'
+import type { EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
+import { bundledModels, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
+import { type FormOptions, workersOf } from '@sightline/shared/inference/workers.ts'
 import { type SettingGroup, settingGroup } from '@sightline/shared/process/settings.ts'
 import { describeFlags } from '@sightline/shared/process/settings-help.ts'
 import { modelsSettings, networkSettings } from '@sightline/shared/process/stage-settings.ts'
@@ -39,15 +39,12 @@ export const recognitionOf = (values: Values, terminal: Terminal): Promise<Pipel
   readFlags(pipelineSettings, values, terminal)
 
 /** Worker threads for a network, on the providers that were asked for. */
-export const readWorkers = async (values: Values, terminal: Terminal): Promise<WorkerOptions> =>
+export const readWorkers = async (values: Values, terminal: Terminal): Promise<FormOptions> =>
   workersOf(await readFlags(networkSettings, values, terminal))
 
 /** The folder that --models names, else the models that come with Sightline. */
 export const modelsFolder = async (values: Values, terminal: Terminal): Promise<string> =>
   (await readFlags(modelsSettings, values, terminal)).models ?? bundledModels
-
-export const detectorOf = async (values: Values, terminal: Terminal): Promise<Model<DetectorManifest>> =>
-  readDetector(await modelsFolder(values, terminal))
 
 export const embedderOf = async (values: Values, terminal: Terminal): Promise<Model<EmbedderManifest>> =>
   readEmbedder(await modelsFolder(values, terminal))

@@ -1,12 +1,13 @@
 /** Measures the detector on pictures whose objects are boxed. */
 import { join } from 'node:path'
-import { openDetectorSession } from '@sightline/detector/session.ts'
+import { openDetectorForm } from '@sightline/detector/session.ts'
 import { readPicture } from '@sightline/pipeline/pictures.ts'
 import type { Work } from '@sightline/pipeline/work.ts'
 import type { Corners, CornerTuple } from '@sightline/shared/geometry/boxes.ts'
 import { tellExecution } from '@sightline/shared/inference/execution-providers.ts'
-import type { DetectorManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
-import type { WorkerOptions } from '@sightline/shared/inference/workers.ts'
+import { readDetector } from '@sightline/shared/inference/models-folder.ts'
+import { formText } from '@sightline/shared/inference/precision.ts'
+import type { FormOptions } from '@sightline/shared/inference/workers.ts'
 import pLimit from 'p-limit'
 import { z } from 'zod'
 import { detectionMetrics, type PictureResult } from './detection.ts'
@@ -29,14 +30,17 @@ export interface BoxesEvaluation {
   /** File of JSON lines, and the folder that their paths start from. */
   readonly list: string
   readonly root: string
-  readonly detector: Model<DetectorManifest>
-  readonly workers: WorkerOptions
+  /** The models folder. */
+  readonly models: string
+  readonly workers: FormOptions
   readonly work: Work
 }
 
-export async function evaluateBoxes({ list, root, detector, workers, work }: BoxesEvaluation): Promise<Figures> {
+export async function evaluateBoxes({ list, root, models, workers, work }: BoxesEvaluation): Promise<Figures> {
   const lines = await readJsonLines(list, lineSchema)
-  await using session = await openDetectorSession(detector, everything, workers)
+  const { form, session } = await openDetectorForm(models, await readDetector(models), everything, workers)
+  await using _session = session
+  work.tell(formText(form))
   tellExecution([session], work.tell)
   using progress = work.progress('detecting', lines.length)
   const limit = pLimit(picturesAtOnce)

@@ -1,12 +1,13 @@
 /** Measures the embedder on two lists of whole pictures. */
-import { openEmbedderSession } from '@sightline/embedder/session.ts'
+import { openEmbedderForm } from '@sightline/embedder/session.ts'
 import { embedFile } from '@sightline/pipeline/enrol.ts'
 import { readLabels } from '@sightline/pipeline/label-file.ts'
 import type { Work } from '@sightline/pipeline/work.ts'
 import { describeError, SightlineError } from '@sightline/shared/errors/errors.ts'
 import { tellExecution } from '@sightline/shared/inference/execution-providers.ts'
-import type { EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
-import type { WorkerOptions } from '@sightline/shared/inference/workers.ts'
+import { readEmbedder } from '@sightline/shared/inference/models-folder.ts'
+import { formText } from '@sightline/shared/inference/precision.ts'
+import type { FormOptions } from '@sightline/shared/inference/workers.ts'
 import pLimit from 'p-limit'
 import type { Figures } from './figures.ts'
 import { type LabelledVector, retrievalMetrics } from './retrieval.ts'
@@ -19,17 +20,20 @@ export interface RetrievalEvaluation {
   readonly galleryList: string
   readonly queryList: string
   readonly root: string
-  readonly embedder: Model<EmbedderManifest>
-  readonly workers: WorkerOptions
+  /** The models folder. */
+  readonly models: string
+  readonly workers: FormOptions
   readonly work: Work
 }
 
 /** A picture that can't be read is told and left out of the figures. */
 export async function evaluateRetrieval(options: RetrievalEvaluation): Promise<Figures> {
-  const { root, embedder, workers, work } = options
+  const { root, models, workers, work } = options
   const gallery = (await readLabels(options.galleryList, root)).pictures
   const queries = (await readLabels(options.queryList, root)).pictures
-  await using session = await openEmbedderSession(embedder, workers)
+  const { form, session } = await openEmbedderForm(models, await readEmbedder(models), workers)
+  await using _session = session
+  work.tell(formText(form))
   tellExecution([session], work.tell)
   using progress = work.progress('embedding', gallery.length + queries.length)
   const limit = pLimit(picturesAtOnce)

@@ -7,14 +7,7 @@ import type { Figures } from '@sightline/evaluation/figures.ts'
 import { usageError } from '@sightline/shared/errors/errors.ts'
 import type { Command, Terminal, Values } from '../command.ts'
 import { flag, text, workOn } from '../command.ts'
-import {
-  detectorOf,
-  embedderOf,
-  readWorkers,
-  recognitionHelp,
-  recognitionOf,
-  recognitionOptions,
-} from '../recognition-flags.ts'
+import { modelsFolder, readWorkers, recognitionHelp, recognitionOf, recognitionOptions } from '../recognition-flags.ts'
 
 export const evalCommand: Command = {
   name: 'eval',
@@ -63,16 +56,16 @@ async function measure(values: Values, terminal: Terminal): Promise<Figures> {
   if (scenes !== undefined) {
     return evaluateScenes({ list: scenes, root, work, settings: await recognitionOf(values, terminal) })
   }
-  const common = { root, work, workers: await readWorkers(values, terminal) }
+  const models = await modelsFolder(values, terminal)
+  const common = { root, work, models, workers: await readWorkers(values, terminal) }
   const boxes = text(values, 'boxes')
   if (boxes !== undefined) {
-    return evaluateBoxes({ ...common, list: boxes, detector: await detectorOf(values, terminal) })
+    return evaluateBoxes({ ...common, list: boxes })
   }
   const galleryList = text(values, 'gallery-list')
   const queryList = text(values, 'query-list')
   if (galleryList !== undefined && queryList !== undefined) {
-    const embedder = await embedderOf(values, terminal)
-    return evaluateRetrieval({ ...common, galleryList, queryList, embedder })
+    return evaluateRetrieval({ ...common, galleryList, queryList })
   }
   throw usageError('measure what? Give --gallery-list and --query-list, or --boxes, or --scenes')
 }

@@ -1,5 +1,5 @@
 /** `sightline gallery build` and `add`: from a list of labelled pictures to a searchable gallery, without training. */
-import { openEmbedderSession } from '@sightline/embedder/session.ts'
+import { openEmbedderForm } from '@sightline/embedder/session.ts'
 import {
   type Built,
   buildGallery,
@@ -20,6 +20,7 @@ import {
   galleryHelp,
   galleryLocation,
   galleryOptions,
+  modelsFolder,
   networkHelp,
   networkOptions,
   openNamedBuild,
@@ -136,7 +137,8 @@ async function enrolOptions(
   pictures: readonly LabelledPicture[],
   terminal: Terminal,
 ) {
-  const session = await openEmbedderSession(embedder, await readWorkers(values, terminal))
+  const workers = await readWorkers(values, terminal)
+  const { session } = await openEmbedderForm(await modelsFolder(values, terminal), embedder, workers)
   tellExecution([session], terminal.err)
   const progress = openProgress(terminal, 'enrolling', pictures.length)
   return { pictures, session, progress, onPicture: () => progress.advance(), stop: terminal.stop }

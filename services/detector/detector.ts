@@ -7,7 +7,7 @@ import { encodeDetections } from '@sightline/shared/contracts/wire.ts'
 import { defaultImageLimits } from '@sightline/shared/imaging/decode.ts'
 import { memoryForPictures, PictureMemory } from '@sightline/shared/imaging/picture-memory.ts'
 import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
-import { chooseForm, formText } from '@sightline/shared/inference/precision.ts'
+import { formText } from '@sightline/shared/inference/precision.ts'
 import { workersOf } from '@sightline/shared/inference/workers.ts'
 import type { Check } from '@sightline/shared/process/health.ts'
 import {
@@ -21,7 +21,7 @@ import { startStage } from '@sightline/shared/stage/run-stage.ts'
 import { openState } from '@sightline/shared/state/open-state.ts'
 import { detectStage } from './detect.ts'
 import { FrameMemory } from './frame-memory.ts'
-import { detectionThreshold, openDetectorSession } from './session.ts'
+import { detectionThreshold, openDetectorForm } from './session.ts'
 import type { DetectorSettings } from './settings.ts'
 
 const name = 'detector'
@@ -40,11 +40,9 @@ export async function openDetector(settings: DetectorSettings, ports: StagePorts
     crop: (await readEmbedder(folder)).manifest.input,
   }
   const workers = { ...workersOf(settings), onBatch: (size: number) => onNetworkBatch?.(name, size) }
-  const form = await chooseForm(folder, model, settings.precision, workers, (one, timed) =>
-    openDetectorSession(one, detection, timed),
-  )
+  const { form, session: opened } = await openDetectorForm(folder, model, detection, workers)
+  const session = scope.use(opened)
   log.info({ precision: form.precision, ...form.measured }, formText(form))
-  const session = scope.use(await openDetectorSession(form.model, detection, workers))
   const state = scope.use(openState(settings.redisUrl))
   const stage = detectStage({
     session,

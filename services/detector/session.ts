@@ -1,7 +1,9 @@
 /** The detector network in its workers, with the options of detection. */
 import type { DetectorManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
 import { openOnnxSession, type WorkerOptions } from '@sightline/shared/inference/onnx-session.ts'
+import { chooseForm } from '@sightline/shared/inference/precision.ts'
 import type { Session } from '@sightline/shared/inference/session.ts'
+import type { FormOptions } from '@sightline/shared/inference/workers.ts'
 import type { CanaryContract } from './canary-task.ts'
 import type { DetectContract, DetectInput, DetectOutput } from './detect-task.ts'
 
@@ -40,6 +42,18 @@ export function openDetectorSession(
     },
   }
   return openOnnxSession({ model, task: new URL('./detect-task.ts', import.meta.url), contract, ...workers })
+}
+
+/** The form of `model`, one of `folder`, that is to run, opened. Throws as `chooseForm` and opening do. */
+export async function openDetectorForm(
+  folder: string,
+  model: Model<DetectorManifest>,
+  options: DetectionOptions,
+  workers: FormOptions,
+) {
+  const open = (one: Model<DetectorManifest>, its: WorkerOptions) => openDetectorSession(one, options, its)
+  const form = await chooseForm(folder, model, workers.precision, workers, open)
+  return { form, session: await open(form.model, workers) }
 }
 
 /** What a detector without a manifest answers to the canary, on the CPU; throws MODEL_CONTRACT where it does not fit. */

@@ -3,7 +3,7 @@ import { frameSubject } from '@sightline/shared/contracts/frame-subject.ts'
 import { modelInfo } from '@sightline/shared/contracts/messages.ts'
 import { decodeDetections, encodeEmbeddings } from '@sightline/shared/contracts/wire.ts'
 import { bundledModels, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
-import { chooseForm, formText } from '@sightline/shared/inference/precision.ts'
+import { formText } from '@sightline/shared/inference/precision.ts'
 import { workersOf } from '@sightline/shared/inference/workers.ts'
 import {
   inputCheck,
@@ -14,7 +14,7 @@ import {
 } from '@sightline/shared/process/running-stage.ts'
 import { startStage } from '@sightline/shared/stage/run-stage.ts'
 import { embedStage } from './embed.ts'
-import { openEmbedderSession } from './session.ts'
+import { openEmbedderForm } from './session.ts'
 import type { EmbedderSettings } from './settings.ts'
 
 const name = 'embedder'
@@ -26,9 +26,9 @@ export async function openEmbedder(settings: EmbedderSettings, ports: StagePorts
   const model = await readEmbedder(folder)
   await using scope = new AsyncDisposableStack()
   const workers = { ...workersOf(settings), onBatch: (size: number) => onNetworkBatch?.(name, size) }
-  const form = await chooseForm(folder, model, settings.precision, workers, openEmbedderSession)
+  const { form, session: opened } = await openEmbedderForm(folder, model, workers)
+  const session = scope.use(opened)
   log.info({ precision: form.precision, ...form.measured }, formText(form))
-  const session = scope.use(await openEmbedderSession(form.model, workers))
   const subscription = scope.use(
     await startStage(runtimeOf(name, ports, settings.maxBatch), {
       input: topics.detections,

@@ -5,6 +5,7 @@ import { fromPortable } from '../errors/portable-error.ts'
 import type { Execution } from './execution-providers.ts'
 import type { NetworkOutput } from './graph-check.ts'
 import type { InputContract } from './model-manifest.ts'
+import { disableTelemetry } from './onnxruntime-telemetry.ts'
 import type { Session } from './session.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.ts'
 import type { WorkerOptions } from './workers.ts'
@@ -255,6 +256,7 @@ function setupOf(options: SessionOptions): WorkerSetup {
 }
 
 function startWorker(setup: WorkerSetup): Promise<Started> {
+  disableTelemetry()
   const worker = new Worker(new URL('./session-worker.ts', import.meta.url), { workerData: setup })
   return new Promise((resolve, reject) => {
     worker.once('message', (message: FromWorker) => {

@@ -18,6 +18,16 @@ export interface WorkerOptions {
   readonly onBatch?: (size: number) => void
 }
 
+/** The forms of a network: 'auto' is the faster one where both answer alike (precision.ts). */
+export const precisions = ['auto', 'float', 'int8'] as const
+
+export type Precision = (typeof precisions)[number]
+
+/** Workers, and which form of the network they run. */
+export interface FormOptions extends WorkerOptions {
+  readonly precision: Precision
+}
+
 /**
  * One worker a core, one thread each: independent runs scale better than threads inside one run, which wait for each
  * other at every layer. More than 8 sessions of a network only cost memory.
@@ -27,7 +37,7 @@ export function defaultWorkers(cores: number = availableParallelism()): WorkerOp
   return { workers, threadsPerWorker: Math.max(Math.floor(cores / workers), 1) }
 }
 
-/** Workers as a service's settings say; what they leave open is `defaultWorkers`. */
+/** Workers, and the form they run, as a service's settings say; what they leave open is `defaultWorkers`. */
 export function workersOf({
   workers,
   workerThreads,
@@ -35,6 +45,7 @@ export function workersOf({
   executionFallback,
   networkBatch,
   networkWaitMs,
+  precision,
 }: {
   readonly workers?: number | undefined
   readonly workerThreads?: number | undefined
@@ -42,7 +53,8 @@ export function workersOf({
   readonly executionFallback: boolean
   readonly networkBatch?: number | undefined
   readonly networkWaitMs: number
-}): WorkerOptions {
+  readonly precision: Precision
+}): FormOptions {
   const cores = availableParallelism()
   const count = workers ?? defaultWorkers(cores).workers
   const threadsPerWorker = workerThreads ?? Math.max(Math.floor(cores / count), 1)
@@ -53,5 +65,6 @@ export function workersOf({
     executionFallback,
     ...(networkBatch !== undefined && { maxBatch: networkBatch }),
     maxWaitMs: networkWaitMs,
+    precision,
   }
 }

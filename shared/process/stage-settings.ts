@@ -1,5 +1,5 @@
 /** The settings of what runs a stage: on a bus, on Kafka, with a network. */
-import { precisions } from '../inference/precision.ts'
+import { precisions } from '../inference/workers.ts'
 import { settingGroup } from './settings.ts'
 import { take } from './take.ts'
 

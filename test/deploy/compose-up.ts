@@ -9,9 +9,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { type Child, startChild } from '../harness/child.ts'
 import { freePorts } from '../harness/free-port.ts'
-import { clusterId, ready } from '../harness/kafka-broker.ts'
+import { answersApiVersions, clusterId } from '../harness/kafka-broker.ts'
 import { kafkaJars } from '../harness/kafka-jars.ts'
 import { startQdrantServer } from '../harness/qdrant-server.ts'
+import { ready } from '../harness/server.ts'
 import { type ComposeFile, type ComposeService, readCompose, root, type Variables } from './compose-file.ts'
 import { imageEnvironment } from './dockerfile.ts'
 
@@ -129,7 +130,7 @@ export class ComposeUp implements AsyncDisposable {
       [...String(heap).split(' '), ...classPath, 'kafka.Kafka', config],
       process.env,
     )
-    await ready(this.#ports.internal, child)
+    await ready('the Kafka broker', child, () => answersApiVersions(this.#ports.internal))
     return { child, httpPort: 0, ready: Promise.resolve() }
   }
 

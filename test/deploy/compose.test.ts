@@ -98,6 +98,20 @@ describe.each([
   })
 })
 
+test('what others made calls nobody either', () => {
+  const { qdrant, grafana } = plain.services
+  expect(qdrant!.environment).toMatchObject({ QDRANT__TELEMETRY_DISABLED: 'true' })
+  expect(grafana!.environment).toMatchObject({
+    GF_ANALYTICS_REPORTING_ENABLED: 'false',
+    GF_ANALYTICS_CHECK_FOR_UPDATES: 'false',
+    GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES: 'false',
+    GF_PLUGINS_PREINSTALL_DISABLED: 'true',
+    GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED: 'true',
+    GF_NEWS_NEWS_FEED_ENABLED: 'false',
+    GF_SECURITY_DISABLE_GRAVATAR: 'true',
+  })
+})
+
 test.each(processes)('the %s has limits, and a restart that waits for its session', (name) => {
   const { deploy, restart, command } = plain.services[name]!
   expect(deploy!.resources!.limits).toMatchObject({ cpus: expect.any(String), memory: expect.any(String) })

@@ -62,6 +62,10 @@ test('all that is imported is installed without the packages of development', ()
   expect(missing.filter((line) => line !== 'cli/bin/sightline.mjs imports node')).toEqual([])
 })
 
+test('both images keep onnxruntime, the one of Node.js and the one of Python, from calling its maker', () => {
+  expect(instructions('ENV').map((rest) => /\bORT_DISABLE_TELEMETRY=1\b/.test(rest))).toEqual([true, true])
+})
+
 test('the image is not run as root', () => {
   expect(instructions('USER')).toEqual(['node', 'node'])
 })

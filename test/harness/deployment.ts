@@ -10,7 +10,7 @@ import { topicNames } from '../../shared/contracts/topology.ts'
 import { Books } from './books.ts'
 import { runCli } from './cli.ts'
 import { product, writeProducts } from './pictures.ts'
-import { type ServiceProcess, type ServiceProcessName, startService } from './service-process.ts'
+import { type ServiceProcess, type ServiceProcessName, type ServiceStart, startService } from './service-process.ts'
 
 export const serviceNames: readonly ServiceProcessName[] = ['detector', 'embedder', 'matcher']
 
@@ -63,9 +63,13 @@ export class Deployment extends Books {
   }
 
   /** Starts a process; it is not waited for. One worker thread: a test machine has few cores. */
-  async start(name: ServiceProcessName, env: Readonly<Record<string, string>> = {}): Promise<ServiceProcess> {
+  async start(
+    name: ServiceProcessName,
+    env: Readonly<Record<string, string>> = {},
+    how: ServiceStart = {},
+  ): Promise<ServiceProcess> {
     const { servicesBrokers, brokers } = this.#options
-    const service = await startService(name, {
+    const settings = {
       SIGHTLINE_KAFKA_BROKERS: (servicesBrokers ?? brokers).join(','),
       SIGHTLINE_TOPIC_PREFIX: this.prefix,
       SIGHTLINE_GALLERY: this.gallery,
@@ -73,7 +77,8 @@ export class Deployment extends Books {
       SIGHTLINE_WHOLE_FRAME: 'always',
       ...this.#options.env,
       ...env,
-    })
+    }
+    const service = await startService(name, settings, how)
     this.scope.use(service)
     return service
   }

@@ -1,87 +1,131 @@
-/** A real single-node Kafka broker (KRaft) for tests: starts on free ports, can be killed and started again on its data. */
+/** A real single-node Kafka broker (KRaft) for tests, in a container or from its jars: can be killed and started again on its data. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { type Child, startChild } from './child.ts'
+import { inContainer } from './container.ts'
 import { freePorts } from './free-port.ts'
 import { kafkaJars, type TestCertificate, testCertificate } from './kafka-jars.ts'
+import { inProcess, type Launch, openServer, type Server } from './server.ts'
+import { imageOf, isInContainer } from './server-ways.ts'
 
 const run = promisify(execFile)
 const logConfig = join(import.meta.dirname, 'kafka', 'log4j2.properties')
-const readyWithinMs = 60_000
+/** A test's broker is small and lives for a minute: the quick compiler and the small collector suit it. */
+const javaOptions = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
+const heap = ['-Xms256m', '-Xmx256m']
 
 export interface KafkaBrokerOptions {
   /** Where a proxy will listen for clients of `proxied.target`; they are told to come back to the proxy. */
   readonly proxyPort?: number
+  /** It also listens on `secure`, which needs a keytool on this machine. @default false */
+  readonly isSecure?: boolean
   /** Settings of the broker that differ from the tests' own. */
   readonly properties?: Readonly<Record<string, string | number>>
 }
 
-export interface KafkaBroker extends AsyncDisposable {
+export interface KafkaBroker extends Server {
   /** `host:port`, the same over all restarts. */
   readonly address: string
   /** The same broker over TLS, for clients that log in: user `sightline`, PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. */
-  readonly secureAddress: string
-  /** The certificate of `secureAddress`, PEM. */
-  readonly ca: string
+  readonly secure: {
+    readonly address: string
+    /** Its certificate, PEM. */
+    readonly ca: string
+  } | null
   /** Where the proxy on `proxyPort` forwards to; 0 without one. */
   readonly proxyTarget: number
-  /** Ends the process at once, as a power cut of the process would. */
-  kill(): Promise<void>
-  /** Starts again on the same data and ports; resolves when it answers. */
-  start(): Promise<void>
 }
 
-/** The password of user `sightline` on `secureAddress`. */
+/** The password of user `sightline` on `secure`. */
 export const testPassword = 'test-password-0815'
 
-export async function startKafkaBroker({ proxyPort, properties }: KafkaBrokerOptions = {}): Promise<KafkaBroker> {
-  const jars = await kafkaJars()
-  const certificate = await testCertificate()
-  const folder = await mkdtemp(join(tmpdir(), 'sightline-kafka-'))
+export async function startKafkaBroker(options: KafkaBrokerOptions = {}): Promise<KafkaBroker> {
+  const { proxyPort, isSecure = false, properties = {} } = options
+  const certificate = isSecure ? await testCertificate() : null
   const [port, securePort, controllerPort, proxyTarget] = (await freePorts(4)) as [number, number, number, number]
+  const plan: Plan = {
+    listeners: [
+      { name: 'PLAINTEXT', port, advertised: port },
+      ...(isSecure ? [{ name: 'SECURE', port: securePort, advertised: securePort, protocol: 'SASL_SSL' }] : []),
+      ...(proxyPort === undefined ? [] : [{ name: 'PROXIED', port: proxyTarget, advertised: proxyPort }]),
+    ],
+    controllerPort,
+    clusterId: clusterId(),
+    certificate,
+    properties,
+  }
+  const launch = isInContainer('kafka') ? await imageLaunch(plan) : await jarsLaunch(plan)
+  return {
+    ...(await openServer('the Kafka broker', launch, () => answersApiVersions(port))),
+    address: `127.0.0.1:${port}`,
+    secure: certificate === null ? null : { address: `127.0.0.1:${securePort}`, ca: certificate.ca },
+    proxyTarget: proxyPort === undefined ? 0 : proxyTarget,
+  }
+}
+
+/** What is the same wherever the broker runs. */
+interface Plan {
+  readonly listeners: readonly Listener[]
+  readonly controllerPort: number
+  readonly clusterId: string
+  readonly certificate: TestCertificate | null
+  readonly properties: Readonly<Record<string, string | number>>
+}
+
+/** Where it runs: the address it listens on, its folder of data, its key store. */
+interface Place {
+  readonly host: string
+  readonly data: string
+  readonly keyStore: string
+}
+
+async function jarsLaunch(plan: Plan): Promise<Launch> {
+  const jars = await kafkaJars()
+  const folder = await mkdtemp(join(tmpdir(), 'sightline-kafka-'))
   const config = join(folder, 'server.properties')
-  const listeners: readonly Listener[] = [
-    { name: 'PLAINTEXT', port, advertised: port },
-    { name: 'SECURE', port: securePort, advertised: securePort, protocol: 'SASL_SSL' },
-    ...(proxyPort === undefined ? [] : [{ name: 'PROXIED', port: proxyTarget, advertised: proxyPort }]),
+  const place = { host: '127.0.0.1', data: join(folder, 'data'), keyStore: plan.certificate?.keyStore ?? '' }
+  await writeFile(config, serverProperties(plan, place))
+  const java = [...javaOptions, '-cp', `${jars}/*`]
+  await run('java', [...java, ...formatCommand(config, plan)])
+  return inProcess(folder, 'java', [...heap, `-Dlog4j2.configurationFile=${logConfig}`, ...java, 'kafka.Kafka', config])
+}
+
+/** The image formats its data itself, but can't be told of users: where there are some it is done before. */
+async function imageLaunch(plan: Plan): Promise<Launch> {
+  const config = '/mnt/shared/config/server.properties'
+  const place = { host: '0.0.0.0', data: '/var/lib/kafka/data', keyStore: '/tmp/broker.p12' }
+  const files: { content: string | Buffer; target: string }[] = [
+    { content: serverProperties(plan, place), target: config },
   ]
-  await writeFile(config, serverProperties(folder, listeners, controllerPort, certificate, properties))
-  const scram = [256, 512].flatMap((bits) => [
+  if (plan.certificate !== null)
+    files.push({ content: await readFile(plan.certificate.keyStore), target: place.keyStore })
+  const format = ['java', '-cp', '/opt/kafka/libs/*', ...formatCommand(config, plan), '--ignore-formatted']
+  const start = `${format.map((word) => `'${word}'`).join(' ')} && exec /etc/kafka/docker/run`
+  return inContainer({
+    image: imageOf('kafka'),
+    ports: plan.listeners.map(({ port }) => ({ container: port, host: port })),
+    environment: {
+      CLUSTER_ID: plan.clusterId,
+      KAFKA_HEAP_OPTS: heap.join(' '),
+      KAFKA_JVM_PERFORMANCE_OPTS: javaOptions.join(' '),
+    },
+    ...(plan.certificate === null ? {} : { command: ['sh', '-c', start] }),
+    files,
+  })
+}
+
+/** Kafka's own tool, with the user of the secure listener. */
+function formatCommand(config: string, { certificate, clusterId: id }: Plan): readonly string[] {
+  const users = [256, 512].flatMap((bits) => [
     '--add-scram',
     `SCRAM-SHA-${bits}=[name=sightline,password=${testPassword}]`,
   ])
-  const classPath = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', `${jars}/*`]
-  await run('java', [...classPath, 'kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', config, ...scram])
-
-  let child: Child | undefined
-  const start = async () => {
-    const memory = ['-Xms256m', '-Xmx256m', `-Dlog4j2.configurationFile=${logConfig}`]
-    child = await startChild('java', [...memory, ...classPath, 'kafka.Kafka', config])
-    await ready(port, child)
-  }
-  const kill = async () => {
-    child?.signal('SIGKILL')
-    await child?.exited
-  }
-  await start()
-  return {
-    address: `127.0.0.1:${port}`,
-    secureAddress: `127.0.0.1:${securePort}`,
-    ca: certificate.ca,
-    proxyTarget: proxyPort === undefined ? 0 : proxyTarget,
-    kill,
-    start,
-    [Symbol.asyncDispose]: async () => {
-      await kill()
-      await rm(folder, { recursive: true, force: true })
-    },
-  }
+  const format = ['kafka.tools.StorageTool', 'format', '-t', id, '-c', config]
+  return certificate === null ? format : [...format, ...users]
 }
 
 interface Listener {
@@ -92,34 +136,23 @@ interface Listener {
 }
 
 /** Small and quick: short sessions, few internal partitions, no delay before a first rebalance. */
-function serverProperties(
-  folder: string,
-  clients: readonly Listener[],
-  controllerPort: number,
-  tls: TestCertificate,
-  own: KafkaBrokerOptions['properties'] = {},
-): string {
-  const at = (name: string, port: number) => `${name}://127.0.0.1:${port}`
-  const protocols = clients.map(({ name, protocol }) => `${name}:${protocol ?? 'PLAINTEXT'}`)
-  const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;'
-  const plain = `org.apache.kafka.common.security.plain.PlainLoginModule required user_sightline="${testPassword}";`
-  const properties = {
+function serverProperties(plan: Plan, { host, data, keyStore }: Place): string {
+  const { listeners, controllerPort, certificate, properties } = plan
+  const protocols = listeners.map(({ name, protocol }) => `${name}:${protocol ?? 'PLAINTEXT'}`)
+  const all = {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-    listeners: [...clients.map(({ name, port }) => at(name, port)), at('CONTROLLER', controllerPort)].join(','),
-    'advertised.listeners': clients.map(({ name, advertised }) => at(name, advertised)).join(','),
+    listeners: [
+      ...listeners.map(({ name, port }) => `${name}://${host}:${port}`),
+      `CONTROLLER://127.0.0.1:${controllerPort}`,
+    ].join(','),
+    'advertised.listeners': listeners.map(({ name, advertised }) => `${name}://127.0.0.1:${advertised}`).join(','),
     'listener.security.protocol.map': [...protocols, 'CONTROLLER:PLAINTEXT'].join(','),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
-    'listener.name.secure.plain.sasl.jaas.config': plain,
-    'listener.name.secure.scram-sha-256.sasl.jaas.config': scram,
-    'listener.name.secure.scram-sha-512.sasl.jaas.config': scram,
-    'listener.name.secure.ssl.keystore.location': tls.keyStore,
-    'listener.name.secure.ssl.keystore.password': tls.password,
-    'listener.name.secure.ssl.keystore.type': 'PKCS12',
-    'log.dirs': join(folder, 'data'),
+    ...(certificate === null ? {} : secureProperties(keyStore, certificate.password)),
+    'log.dirs': data,
     'offsets.topic.replication.factor': 1,
     'offsets.topic.num.partitions': 4,
     'transaction.state.log.replication.factor': 1,
@@ -135,11 +168,25 @@ function serverProperties(
     'broker.session.timeout.ms': 2000,
     'broker.heartbeat.interval.ms': 500,
     'log.cleaner.dedupe.buffer.size': 8 * 1024 * 1024,
-    ...own,
+    ...properties,
   }
-  return Object.entries(properties)
+  return Object.entries(all)
     .map(([name, value]) => `${name}=${value}\n`)
     .join('')
+}
+
+function secureProperties(keyStore: string, password: string): Readonly<Record<string, string>> {
+  const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;'
+  const plain = `org.apache.kafka.common.security.plain.PlainLoginModule required user_sightline="${testPassword}";`
+  return {
+    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+    'listener.name.secure.plain.sasl.jaas.config': plain,
+    'listener.name.secure.scram-sha-256.sasl.jaas.config': scram,
+    'listener.name.secure.scram-sha-512.sasl.jaas.config': scram,
+    'listener.name.secure.ssl.keystore.location': keyStore,
+    'listener.name.secure.ssl.keystore.password': password,
+    'listener.name.secure.ssl.keystore.type': 'PKCS12',
+  }
 }
 
 export function clusterId(): string {
@@ -147,23 +194,11 @@ export function clusterId(): string {
   return id.startsWith('-') ? clusterId() : id
 }
 
-/** A bare connect is not enough: the broker is ready when it answers an ApiVersions request without an error. */
-export async function ready(port: number, child: Child): Promise<void> {
-  let running = true
-  void child.exited.then(() => {
-    running = false
-  })
-  for (const end = Date.now() + readyWithinMs; running && Date.now() < end; ) {
-    if (await answersApiVersions(port)) return
-    await sleep(50)
-  }
-  throw new Error(`the Kafka broker ${running ? 'is not ready' : 'ended'}:\n${child.output()}`)
-}
-
 /** ApiVersions (key 18) version 0, correlation id 1, no client id; the answer's error code stands at byte 8. */
 const apiVersionsRequest = Buffer.from([0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff])
 
-function answersApiVersions(port: number): Promise<boolean> {
+/** A bare connect is not enough: the broker is ready when it answers an ApiVersions request without an error. */
+export function answersApiVersions(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(apiVersionsRequest))
     const done = (answer: boolean) => {

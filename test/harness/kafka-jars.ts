@@ -9,11 +9,16 @@ const pom = join(import.meta.dirname, 'kafka', 'pom.xml')
 const cache = join(import.meta.dirname, '..', '..', '.cache', 'kafka')
 const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
 
-/** Null where a broker can be started on this machine; else what is missing. */
+/** Null where a broker can be started from its jars; else what is missing. */
 export async function kafkaMissing(): Promise<string | null> {
   const [java, maven] = await Promise.all([works('java', ['-version']), works('mvn', ['-version'])])
   if (!java) return 'no java on the PATH'
   return maven || (await isFetched(await jarsFolder())) ? null : 'no mvn on the PATH to fetch the broker'
+}
+
+/** Null where the certificate can be made; else what is missing. */
+export async function keytoolMissing(): Promise<string | null> {
+  return (await works('keytool', ['-help'])) ? null : 'no keytool on the PATH, for the certificate of a broker'
 }
 
 /** A key store (PKCS #12) for a broker on 127.0.0.1, and its certificate for clients to trust. */

@@ -1,20 +1,20 @@
-/** Qdrant's engine for tests (not its server): starts on a free port, can be killed and started again on its data. */
-import { mkdtemp, rm } from 'node:fs/promises'
+/** Qdrant for tests, the server in a container or else its engine alone: starts on a free port, can be killed and started again on its data. */
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { type Child, startChild } from './child.ts'
+import { inContainer } from './container.ts'
 import { freePorts } from './free-port.ts'
 import { pythonEnvironment } from './python-environment.ts'
+import { inProcess, type Launch, openServer, type Server } from './server.ts'
+import { imageOf, isInContainer } from './server-ways.ts'
 
 const sources = join(import.meta.dirname, 'qdrant')
-const readyWithinMs = 20_000
+/** Inside a container. */
+const qdrantPort = 6333
 
-export interface QdrantServer extends AsyncDisposable {
+export interface QdrantServer extends Server {
   /** `http://127.0.0.1:…`, the same over all restarts. */
   readonly url: string
-  kill(): Promise<void>
-  start(): Promise<void>
 }
 
 /** Null where the engine is there or could be fetched; else what is missing. */
@@ -26,30 +26,27 @@ export function qdrantMissing(): Promise<string | null> {
 }
 
 export async function startQdrantServer({ apiKey }: { readonly apiKey?: string } = {}): Promise<QdrantServer> {
+  const [port] = (await freePorts(1)) as [number]
+  const launch = isInContainer('qdrant') ? serverLaunch(port, apiKey) : await engineLaunch(port, apiKey)
+  const url = `http://127.0.0.1:${port}`
+  return { ...(await openServer('Qdrant', launch, () => answersHttp(url))), url }
+}
+
+const serverLaunch = (port: number, apiKey: string | undefined): Launch =>
+  inContainer({
+    image: imageOf('qdrant'),
+    ports: [{ container: qdrantPort, host: port }],
+    environment: {
+      QDRANT__TELEMETRY_DISABLED: 'true',
+      ...(apiKey === undefined ? {} : { QDRANT__SERVICE__API_KEY: apiKey }),
+    },
+  })
+
+async function engineLaunch(port: number, apiKey: string | undefined): Promise<Launch> {
   const python = await enginePython()
   const folder = await mkdtemp(join(tmpdir(), 'sightline-qdrant-'))
-  const [port] = (await freePorts(1)) as [number]
-  const url = `http://127.0.0.1:${port}`
   const key = apiKey === undefined ? [] : [apiKey]
-  let child: Child | undefined
-  const start = async () => {
-    child = await startChild(python, [join(sources, 'server.py'), String(port), folder, ...key])
-    await ready(url, child)
-  }
-  const kill = async () => {
-    child?.signal('SIGKILL')
-    await child?.exited
-  }
-  await start()
-  return {
-    url,
-    kill,
-    start,
-    [Symbol.asyncDispose]: async () => {
-      await kill()
-      await rm(folder, { recursive: true, force: true })
-    },
-  }
+  return inProcess(folder, python, [join(sources, 'server.py'), String(port), folder, ...key])
 }
 
 /** The interpreter of an environment with the engine. */
@@ -60,15 +57,9 @@ function enginePython(): Promise<string> {
 
 let engine: Promise<string> | undefined
 
-async function ready(url: string, child: Child): Promise<void> {
-  for (const end = Date.now() + readyWithinMs; Date.now() < end; ) {
-    // Any answer will do: a server with a key refuses this request.
-    const isUp = await fetch(url).then(
-      () => true,
-      () => false,
-    )
-    if (isUp) return
-    await sleep(50)
-  }
-  throw new Error(`Qdrant's engine is not ready:\n${child.output()}`)
-}
+/** Any answer will do: a server with a key refuses this request. */
+const answersHttp = (url: string): Promise<boolean> =>
+  fetch(url).then(
+    () => true,
+    () => false,
+  )

@@ -1,28 +1,25 @@
-/** A real Redis for tests: starts on a free port, can be frozen, and killed and started again on its data. */
+/** A real Redis for tests, in a container or redis-server: starts on a free port, can be frozen, and killed and started again on its data. */
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { type Child, startChild } from './child.ts'
+import { inContainer } from './container.ts'
 import { freePorts } from './free-port.ts'
+import { inProcess, type Launch, openServer, type Server } from './server.ts'
+import { imageOf, isInContainer } from './server-ways.ts'
 
 const run = promisify(execFile)
-const readyWithinMs = 20_000
+/** Inside a container. */
+const redisPort = 6379
 
-export interface RedisServer extends AsyncDisposable {
+export interface RedisServer extends Server {
   /** `redis://…`, the same over all restarts. */
   readonly url: string
-  kill(): Promise<void>
-  start(): Promise<void>
-  /** It keeps its connections and takes new ones, and answers nothing. */
-  freeze(): void
-  thaw(): void
 }
 
-/** Null where a server can be started on this machine; else what is missing. */
+/** Null where redis-server is on this machine; else what is missing. */
 export async function redisMissing(): Promise<string | null> {
   return run('redis-server', ['--version']).then(
     () => null,
@@ -44,40 +41,26 @@ export interface RedisServerOptions {
 }
 
 export async function startRedisServer({ password }: RedisServerOptions = {}): Promise<RedisServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'sightline-redis-'))
   const [port] = (await freePorts(1)) as [number]
-  let child: Child | undefined
-  const start = async () => {
-    const network = ['--port', String(port), '--bind', '127.0.0.1']
-    const files = ['--dir', folder, '--save', '', '--appendonly', 'yes']
-    const access = password === undefined ? [] : ['--requirepass', password]
-    child = await startChild('redis-server', [...network, ...files, ...access])
-    await ready(port, child)
-  }
-  const kill = async () => {
-    child?.signal('SIGKILL')
-    await child?.exited
-  }
-  await start()
+  const files = ['--save', '', '--appendonly', 'yes']
+  const access = password === undefined ? [] : ['--requirepass', password]
+  const launch = isInContainer('redis')
+    ? inContainer({
+        image: imageOf('redis'),
+        ports: [{ container: redisPort, host: port }],
+        command: ['redis-server', ...files, ...access],
+      })
+    : await ownProcess(port, [...files, ...access])
   return {
+    ...(await openServer('Redis', launch, () => answersPing(port))),
     url: `redis://${password === undefined ? '' : `:${password}@`}127.0.0.1:${port}`,
-    kill,
-    start,
-    freeze: () => child?.signal('SIGSTOP'),
-    thaw: () => child?.signal('SIGCONT'),
-    [Symbol.asyncDispose]: async () => {
-      await kill()
-      await rm(folder, { recursive: true, force: true })
-    },
   }
 }
 
-async function ready(port: number, child: Child): Promise<void> {
-  for (const end = Date.now() + readyWithinMs; Date.now() < end; ) {
-    if (await answersPing(port)) return
-    await sleep(20)
-  }
-  throw new Error(`redis-server is not ready:\n${child.output()}`)
+async function ownProcess(port: number, settings: readonly string[]): Promise<Launch> {
+  const folder = await mkdtemp(join(tmpdir(), 'sightline-redis-'))
+  const place = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder]
+  return inProcess(folder, 'redis-server', [...place, ...settings])
 }
 
 function answersPing(port: number): Promise<boolean> {

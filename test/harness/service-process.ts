@@ -15,14 +15,23 @@ export interface ServiceProcess extends AsyncDisposable {
   get(path: string): Promise<{ readonly status: number; readonly text: string }>
 }
 
-/** `env` is added to this process's; the port is a free one. */
+export interface ServiceStart {
+  /** What its settings are added to. @default this process's environment */
+  readonly environment?: NodeJS.ProcessEnv
+  /** A command that runs it, with its arguments, as strace. @default none */
+  readonly under?: readonly string[]
+}
+
+/** The port is a free one. */
 export async function startService(
   name: ServiceProcessName,
-  env: Readonly<Record<string, string>>,
+  settings: Readonly<Record<string, string>>,
+  { environment = process.env, under = [] }: ServiceStart = {},
 ): Promise<ServiceProcess> {
   const main = fileURLToPath(new URL(`../../services/${name}/main.ts`, import.meta.url))
-  const child = await startChild(process.execPath, [main], {
-    env: { ...process.env, SIGHTLINE_HTTP_HOST: '127.0.0.1', SIGHTLINE_HTTP_PORT: '0', ...env },
+  const [command, ...args] = [...under, process.execPath, main]
+  const child = await startChild(command!, args, {
+    env: { ...environment, SIGHTLINE_HTTP_HOST: '127.0.0.1', SIGHTLINE_HTTP_PORT: '0', ...settings },
   })
   const listening = Promise.withResolvers<string>()
   const ready = Promise.withResolvers<void>()

@@ -6,24 +6,29 @@ import { json } from 'node:stream/consumers'
 import type { TestProject } from 'vitest/node'
 import { type KafkaBroker, startKafkaBroker } from './kafka-broker.ts'
 import { javaMissing, kcatMissing, pythonClient } from './kafka-clients.ts'
-import { kafkaJars, kafkaMissing } from './kafka-jars.ts'
+import { kafkaJars, kafkaMissing, keytoolMissing } from './kafka-jars.ts'
 import { findPaddle, int8Python, pytestPython } from './paddle.ts'
 import { qdrantMissing, startQdrantServer } from './qdrant-server.ts'
 import { rapidLayoutPython } from './rapid-layout.ts'
 import { installRedis, redisMissing, startRedisServer } from './redis-server.ts'
+import { decideServers, isInContainer } from './server-ways.ts'
 import type { ServiceAnswer, ServiceName, ServiceRequest, Services } from './services.ts'
 import { smallDiskMissing } from './small-disk.ts'
+import { straceMissing } from './system-calls.ts'
 
 const { KAFKA_BROKERS: kafkaBrokers, REDIS_URL: redisUrl, QDRANT_URL: qdrantUrl } = process.env
 const required = new Set((process.env['REQUIRE_SERVICES'] ?? '').split(',').filter((name) => name !== ''))
 
 /** Vitest's global set-up. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  process.stdout.write(`${await decideServers()}\n`)
   const servers = new AsyncDisposableStack()
   const answers = new Map<ServiceName, Promise<ServiceAnswer>>()
   const uncovered = new Map<string, Set<string>>()
   let isEngine = false
-  const broker = lazily(async () => servers.use(await startKafkaBroker()))
+  const broker = lazily(async () =>
+    servers.use(await startKafkaBroker({ isSecure: (await keytoolMissing()) === null })),
+  )
 
   const answer = async ({ name, file }: ServiceRequest): Promise<ServiceAnswer> => {
     const known = answers.get(name) ?? provide(name, broker, servers)
@@ -76,10 +81,12 @@ async function provide(
   if (name === 'kafka' && kafkaBrokers !== undefined) return found({ brokers: kafkaBrokers.split(',') })
   if (name === 'redis' && redisUrl !== undefined) return found({ url: redisUrl })
   if (name === 'redis' || name === 'redis-process') {
-    if ((await redisMissing()) !== null && required.has('redis')) await installRedis()
-    const missing = await redisMissing()
+    const missing = isInContainer('redis') ? null : await redisUninstalled()
     if (missing !== null) return { missing }
     return found(name === 'redis' ? { url: servers.use(await startRedisServer()).url } : {})
+  }
+  if (name === 'docker') {
+    return isInContainer('redis') ? found({}) : { missing: 'Redis is no container in this run' }
   }
   if (name === 'kcat') {
     const missing = await kcatMissing()
@@ -129,19 +136,31 @@ async function provide(
     const missing = await smallDiskMissing()
     return missing === null ? found({}) : { missing }
   }
+  if (name === 'strace') {
+    const missing = await straceMissing()
+    return missing === null ? found({}) : { missing }
+  }
   if (name === 'qdrant' && qdrantUrl !== undefined) return found({ url: qdrantUrl, isEngine: false })
   if (name === 'qdrant' || name === 'qdrant-process') {
-    const missing = await qdrantMissing()
+    const isEngine = !isInContainer('qdrant')
+    const missing = isEngine ? await qdrantMissing() : null
     if (missing !== null) return { missing }
-    return found(
-      name === 'qdrant' ? { url: servers.use(await startQdrantServer()).url, isEngine: true } : { isEngine: true },
-    )
+    return found(name === 'qdrant' ? { url: servers.use(await startQdrantServer()).url, isEngine } : { isEngine })
   }
-  const missing = (await kafkaMissing()) ?? (await kafkaUnfetched())
+  const missing = isInContainer('kafka') ? null : ((await kafkaMissing()) ?? (await kafkaUnfetched()))
   if (missing !== null) return { missing }
   if (name === 'kafka-process') return found({})
-  const { address, secureAddress, ca } = await broker()
-  return found(name === 'kafka' ? { brokers: [address] } : { brokers: [secureAddress], ca })
+  const { address, secure } = await broker()
+  if (name === 'kafka') return found({ brokers: [address] })
+  return secure === null
+    ? { missing: (await keytoolMissing()) ?? '' }
+    : found({ brokers: [secure.address], ca: secure.ca })
+}
+
+/** Installed first where it must be covered. */
+async function redisUninstalled(): Promise<string | null> {
+  if ((await redisMissing()) !== null && required.has('redis')) await installRedis()
+  return redisMissing()
 }
 
 /** A machine without a way to the Maven repository covers nothing, but its other tests count. */

@@ -1,5 +1,6 @@
 /**
- * The servers that integration tests need: one of each for the whole run, started when a test file first asks.
+ * The servers that integration tests need: one of each for the whole run, started when a test file first asks, in a
+ * container or as a process (server-ways.ts).
  * A missing one skips its tests, which the end of the run says aloud; named in REQUIRE_SERVICES it fails them.
  *
  * ```ts
@@ -22,8 +23,10 @@ export interface Services {
   readonly 'redis-process': Record<string, never>
   /** Where Qdrant is only its engine (qdrant-server.ts), the end of the run says so. */
   readonly qdrant: { readonly url: string; readonly isEngine: boolean }
-  /** Leave to start engines of one's own (startQdrantServer), to kill them. */
-  readonly 'qdrant-process': { readonly isEngine: true }
+  /** Leave to start servers of one's own (startQdrantServer), to kill them. */
+  readonly 'qdrant-process': { readonly isEngine: boolean }
+  /** A run that has its Redis in a container. */
+  readonly docker: Record<string, never>
   /** Plain Kafka clients, for the examples. */
   readonly kcat: Record<string, never>
   readonly python: { readonly interpreter: string }
@@ -39,6 +42,8 @@ export interface Services {
   readonly pytest: { readonly python: string }
   /** Leave to mount a small disk (mountSmallDisk), to fill it. */
   readonly 'small-disk': Record<string, never>
+  /** Leave to watch what programs ask of the system (watchCalls). */
+  readonly strace: Record<string, never>
 }
 
 export type ServiceName = keyof Services

@@ -198,7 +198,7 @@ describe.skipIf(kafka === undefined)('three services on Kafka', { timeout: 120_0
     await twice('before')
     await expect.poll(async () => (await detector.get('/metrics')).text, patient).toContain(`${duplicates} 1`)
     expect(await readiness()).toMatchObject({ status: 'ready' })
-    server.freeze()
+    await server.freeze()
     await twice('frozen')
     await expect.poll(() => reader.ids(), patient).toEqual(['cam-1:before', 'cam-1:frozen', 'cam-1:frozen'])
     expect(await readiness()).toMatchObject({
@@ -210,7 +210,7 @@ describe.skipIf(kafka === undefined)('three services on Kafka', { timeout: 120_0
     expect(detector.child.output()).toMatch(
       /Redis is away.*no answer within 500 ms|no answer within 500 ms.*Redis is away/,
     )
-    server.thaw()
+    await server.thaw()
     await expect.poll(readiness, patient).toMatchObject({ status: 'ready' })
     await twice('after')
     await expect.poll(async () => (await detector.get('/metrics')).text, patient).toContain(`${duplicates} 2`)

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
 import { bundledModels, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
-import { chooseForm, cosineFigure, formText, type Precision } from '@sightline/shared/inference/precision.ts'
-import type { WorkerOptions } from '@sightline/shared/inference/workers.ts'
+import { chooseForm, cosineFigure, formText } from '@sightline/shared/inference/precision.ts'
+import type { Precision, WorkerOptions } from '@sightline/shared/inference/workers.ts'
 import { beforeAll, expect, test } from 'vitest'
 
 let models: string
@@ -16,9 +16,18 @@ beforeAll(async () => {
   for (const name of ['general-lite', 'general-lite-int8', 'mainbody-lite']) {
     await cp(join(bundledModels, name), join(models, name), { recursive: true })
   }
+  await sayCosine(models, 0.9995)
   await writeFile(join(models, 'index.json'), '{"detector":"mainbody-lite","embedder":"general-lite"}')
   embedder = await readEmbedder(models)
 })
+
+/** Writes into the int8 form's manifest how like its vectors are to those of the float form. */
+async function sayCosine(folder: string, cosine: number | undefined): Promise<void> {
+  const file = join(folder, 'general-lite-int8', 'manifest.json')
+  const manifest = JSON.parse(await readFile(file, 'utf8'))
+  manifest.metrics = cosine === undefined ? {} : { [cosineFigure]: { value: cosine } }
+  await writeFile(file, JSON.stringify(manifest))
+}
 
 /** What is chosen where a picture takes so many ms in each form. */
 const choose = (
@@ -58,18 +67,19 @@ test('elsewhere than on the CPU the float form runs', async () => {
 })
 
 test.each([
-  ['too unlike', 0.97, /median cosine is 0.97, not 0.99/],
-  ['not measured', undefined, /was not measured/],
-])('an int8 form whose vectors are %s is not taken, and that is said', async (_what, cosine, reason) => {
+  ['a little unlike', 0.994, /median cosine is 0.994, not 0.999/, undefined],
+  ['too unlike', 0.97, /median cosine is 0.97, not 0.999/, /can't run in int8: .* is 0.97, not 0.99/],
+  ['not measured', undefined, /was not measured/, /can't run in int8: .* was not measured/],
+])('an int8 form whose vectors are %s is not taken unasked, and that is said', async (_what, cosine, reason, asked) => {
   const folder = await mkdtemp(join(tmpdir(), 'sightline-'))
   await cp(models, folder, { recursive: true })
-  const file = join(folder, 'general-lite-int8', 'manifest.json')
-  const manifest = JSON.parse(await readFile(file, 'utf8'))
-  manifest.metrics = cosine === undefined ? {} : { [cosineFigure]: { value: cosine } }
-  await writeFile(file, JSON.stringify(manifest))
+  await sayCosine(folder, cosine)
   const form = await choose('auto', { float: 6, int8: 3 }, { folder })
   expect(form.precision).toBe('float')
   expect(formText(form)).toMatch(reason)
+  const forced = choose('int8', { float: 6, int8: 3 }, { folder })
+  if (asked === undefined) expect(await forced).toMatchObject({ precision: 'int8' })
+  else await expect(forced).rejects.toMatchObject({ code: 'MODEL_CONTRACT', message: expect.stringMatching(asked) })
 })
 
 test('an int8 form that is not there is asked for in vain, with what to do', async () => {

@@ -49,26 +49,26 @@ describe.skipIf(process === undefined)('a Redis that is frozen', () => {
     await using server = await startRedisServer()
     await using state = new RedisState({ url: server.url, commandTimeoutMs: 200 })
     expect(await state.claim('key', 'a', 60_000)).toBe('a')
-    server.freeze()
+    await server.freeze()
     await expect(state.claim('key', 'b', 60_000)).rejects.toMatchObject({
       code: 'STATE_UNAVAILABLE',
       message: expect.stringContaining('no answer'),
     })
     const first = () => Promise.race([state.get('key').then(String, () => 'fails at once'), turn('waits')])
     await expect.poll(first, { timeout: 10_000 }).toBe('fails at once')
-    server.thaw()
+    await server.thaw()
     await expect.poll(() => state.claim('key', 'b', 60_000).catch(String), { timeout: 10_000 }).toBe('a')
   })
 
   test('when it is first asked makes commands fail, and not wait for ever', async () => {
     await using server = await startRedisServer()
-    server.freeze()
+    await server.freeze()
     await using state = new RedisState({ url: server.url, commandTimeoutMs: 200 })
     await expect(state.get('key')).rejects.toMatchObject({
       code: 'STATE_UNAVAILABLE',
       message: expect.stringContaining('no answer'),
     })
-    server.thaw()
+    await server.thaw()
     await expect.poll(() => state.claim('key', 'a', 60_000).catch(String), { timeout: 10_000 }).toBe('a')
   })
 })
