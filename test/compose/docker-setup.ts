@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import type { TestProject } from 'vitest/node'
 import { readCompose } from '../deploy/compose-file.ts'
+import { fetchImage, noDocker } from '../harness/container.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -11,8 +12,7 @@ declare module 'vitest' {
   }
 }
 
-const run = promisify(execFile)
-const pullWithinMs = 300_000
+const answersWithinMs = 20_000
 const required = (process.env['REQUIRE_SERVICES'] ?? '').split(',').includes('docker')
 
 /** Vitest's global set-up. */
@@ -26,23 +26,24 @@ export async function setup(project: TestProject): Promise<() => void> {
 }
 
 async function dockerMissing(): Promise<string> {
-  const answers = await run('docker', ['version', '--format', '{{.Server.Version}}']).then(
-    () => true,
-    () => false,
-  )
-  if (!answers) return 'no Docker answers'
-  const hasCompose = await run('docker', ['compose', 'version']).then(
-    () => true,
-    () => false,
-  )
-  if (!hasCompose) return 'no `docker compose`'
+  const missing = (await noCommand()) ?? (await noDocker())
+  if (missing !== null) return missing
   for (const image of neededImages()) {
-    const isThere = await run('docker', ['image', 'inspect', image]).catch(() =>
-      run('docker', ['pull', '--quiet', image], { timeout: pullWithinMs }).catch(() => null),
-    )
-    if (isThere === null) return `no image ${image}, and it can't be pulled`
+    const problem = await fetchImage(image)
+    if (problem !== null) return problem
   }
   return ''
+}
+
+/** Null where the `docker` that the tests call has Compose, and reaches a daemon; else what is missing. */
+async function noCommand(): Promise<string | null> {
+  const isThere = (...args: readonly string[]): Promise<boolean> =>
+    promisify(execFile)('docker', args, { timeout: answersWithinMs }).then(
+      () => true,
+      () => false,
+    )
+  if (!(await isThere('version'))) return 'no Docker answers'
+  return (await isThere('compose', 'version')) ? null : 'no `docker compose`'
 }
 
 /** Of the services that are started without a profile and not built here. */
