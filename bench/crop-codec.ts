@@ -10,7 +10,9 @@ import { makeStock } from '../demo/shooting.ts'
 import { openEmbedderSession } from '../services/embedder/session.ts'
 import { type CropCodec, decodeCrop, encodeCrop } from '../shared/imaging/crop-codec.ts'
 import { decodeImage, defaultImageLimits, type Pixels } from '../shared/imaging/decode.ts'
-import { cropAndResize, wholeRect } from '../shared/imaging/resize.ts'
+import { Kernels } from '../shared/imaging/kernels/kernels.ts'
+import { cropAndResize } from '../shared/imaging/resize.ts'
+import { wholeRect } from '../shared/imaging/rows.ts'
 import { bundledModels, readEmbedder } from '../shared/inference/models-folder.ts'
 import { sampleFrames } from './frames.ts'
 import { machine, median } from './machine.ts'
@@ -18,7 +20,7 @@ import { machine, median } from './machine.ts'
 const { values } = parseArgs({ options: { pictures: { type: 'string' } } })
 
 const codecs: readonly CropCodec[] = [
-  { format: 'ppm' },
+  { format: 'raw' },
   { format: 'jpeg', quality: 90 },
   { format: 'jpeg', quality: 95 },
   { format: 'jpeg', quality: 98 },
@@ -44,10 +46,12 @@ const embed = ({ data }: Pixels): Promise<Float32Array> =>
   session.submit({ pixels: { data: data.slice(), width, height } })
 const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, index) => sum + value * b[index]!, 0)
 
+const kernels = new Kernels()
 const crops: { readonly crop: Pixels; readonly vector: Float32Array }[] = []
 for (const bytes of await pictures()) {
   const picture = await decodeImage(bytes, defaultImageLimits)
-  const crop = { data: cropAndResize(picture, wholeRect(picture), width, height, 'linear'), width, height }
+  const cut = { picture, rect: wholeRect(picture), width, height, interpolation: 'linear' } as const
+  const crop = { data: cropAndResize(kernels, cut), width, height }
   crops.push({ crop, vector: await embed(crop) })
 }
 
@@ -65,7 +69,7 @@ for (const codec of codecs) {
     const encoded = await encodeCrop(crop, codec)
     const between = performance.now()
     const decoded = await decodeCrop(encoded)
-    bytes.push(encoded.length)
+    bytes.push(encoded.crop.length)
     encodeMs.push(between - started)
     decodeMs.push(performance.now() - between)
     cosines.push(dot(await embed(decoded), vector))

@@ -72,4 +72,4 @@ export async function openPipeline(
 }
 
 /** In memory bytes cost nothing, encoding does; and there is no other detector to remember frames for. */
-const inMemory = { cropCodec: { format: 'ppm' }, redisUrl: undefined } as const
+const inMemory = { cropCodec: { format: 'raw' }, redisUrl: undefined } as const

@@ -6,7 +6,8 @@ import { readPicture } from '@sightline/pipeline/pictures.ts'
 import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import { cutCrop } from '@sightline/shared/imaging/crop.ts'
 import type { Pixels } from '@sightline/shared/imaging/decode.ts'
-import { wholeRect } from '@sightline/shared/imaging/resize.ts'
+import { Kernels } from '@sightline/shared/imaging/kernels/kernels.ts'
+import { wholeRect } from '@sightline/shared/imaging/rows.ts'
 import type { ModelManifest } from '@sightline/shared/inference/model-manifest.ts'
 import { diskError } from './disk.ts'
 import { writeJson } from './write-json.ts'
@@ -30,10 +31,11 @@ export async function writeCalibration(
   const rgb = join(folder, 'calibration.rgb')
   const chosen = spread(files, mostPictures)
   const { width, height, interpolation } = manifest.input
-  const resize = (pixels: Pixels): Uint8Array =>
+  const kernels = new Kernels()
+  const resize = (picture: Pixels): Uint8Array =>
     manifest.task === 'embedder'
-      ? cutCrop(pixels, wholeRect(pixels), width, height, interpolation)
-      : toNetworkSize(pixels, manifest.input)
+      ? cutCrop(kernels, { picture, rect: wholeRect(picture), width, height, interpolation })
+      : toNetworkSize(kernels, picture, manifest.input)
   try {
     await using out = await open(rgb, 'w')
     for (const file of chosen) {

@@ -3,13 +3,14 @@ import type { Box } from '@sightline/shared/contracts/messages.ts'
 import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import { cutCrop } from '@sightline/shared/imaging/crop.ts'
 import type { Pixels } from '@sightline/shared/imaging/decode.ts'
-import type { PixelRect } from '@sightline/shared/imaging/resize.ts'
+import { Kernels } from '@sightline/shared/imaging/kernels/kernels.ts'
+import type { PixelRect } from '@sightline/shared/imaging/rows.ts'
 import { canaryPattern } from '@sightline/shared/inference/canary-pattern.ts'
 import { feeder } from '@sightline/shared/inference/input-tensor.ts'
 import type { DetectorManifest } from '@sightline/shared/inference/model-manifest.ts'
 import type { Task } from '@sightline/shared/inference/session.ts'
 import { type BoxOptions, decode, statistics } from './decode.ts'
-import { toNetworkSize } from './placement.ts'
+import { layFrame } from './placement.ts'
 
 export interface DetectContract {
   readonly input: DetectorManifest['input']
@@ -35,12 +36,13 @@ export interface DetectOutput {
 
 export function createTask(contract: DetectContract): Task<DetectInput, DetectOutput> {
   const { input, output, canary, options } = contract
-  const feed = feeder(input)
+  const kernels = new Kernels()
+  const feed = feeder(input, kernels, (pixels, target) => layFrame(kernels, pixels, input, target))
 
   return {
     async process(batch, run) {
       const runs = await feed(
-        batch.map(({ pixels }) => toNetworkSize(pixels, input)),
+        batch.map(({ pixels }) => pixels),
         run,
       )
       const answers = runs.flatMap(({ outputs, count }) =>
@@ -50,13 +52,13 @@ export function createTask(contract: DetectContract): Task<DetectInput, DetectOu
         const { outputs: found, picture } = answers[index]!
         const detected = decode(output, found, picture, input, pixels, options)
         const boxes = withWholeFrame(detected, pixels, options.wholeFrame)
-        return { boxes, crops: boxes.map((box) => cropOf(pixels, box, options)) }
+        return { boxes, crops: boxes.map((box) => cropOf(kernels, pixels, box, options)) }
       })
       return { outputs, transfer: outputs.flatMap(({ crops }) => crops.map(({ data }) => data.buffer)) }
     },
 
     async checkCanary(run) {
-      const [answer] = await feed([canaryPattern(input.width, input.height)], run)
+      const [answer] = await feed([canaryPattern(input)], run)
       const recorded = 'meanSigmoid' in canary ? canary.meanSigmoid : canary.statistics
       for (const [index, found] of statistics(output, answer!.outputs, input).entries()) {
         const expected = recorded[index] ?? Number.NaN
@@ -85,10 +87,14 @@ function withWholeFrame(
 }
 
 /** The reference cuts at whole pixels, rounded towards zero. */
-function cropOf(pixels: Pixels, box: Box, { cropWidth, cropHeight }: DetectContract['options']): Pixels {
-  const x1 = Math.min(Math.trunc(box.x1), pixels.width - 1)
-  const y1 = Math.min(Math.trunc(box.y1), pixels.height - 1)
+function cropOf(
+  kernels: Kernels,
+  picture: Pixels,
+  box: Box,
+  { cropWidth: width, cropHeight: height }: DetectContract['options'],
+): Pixels {
+  const x1 = Math.min(Math.trunc(box.x1), picture.width - 1)
+  const y1 = Math.min(Math.trunc(box.y1), picture.height - 1)
   const rect: PixelRect = { x1, y1, x2: Math.max(Math.trunc(box.x2), x1 + 1), y2: Math.max(Math.trunc(box.y2), y1 + 1) }
-  const data = cutCrop(pixels, rect, cropWidth, cropHeight, 'linear')
-  return { data, width: cropWidth, height: cropHeight }
+  return { data: cutCrop(kernels, { picture, rect, width, height, interpolation: 'linear' }), width, height }
 }

@@ -2,8 +2,8 @@
 import type { Frame } from '@sightline/shared/contracts/frame.ts'
 import type { Detections, FrameInfo, ModelInfo } from '@sightline/shared/contracts/messages.ts'
 import { SightlineError } from '@sightline/shared/errors/errors.ts'
-import { type CropCodec, encodeCrop } from '@sightline/shared/imaging/crop-codec.ts'
-import { decodeImage, type ImageLimits } from '@sightline/shared/imaging/decode.ts'
+import { type CropCodec, encodeCrop, freeCrop, type TravellingCrop } from '@sightline/shared/imaging/crop-codec.ts'
+import { decodeImage, type ImageLimits, type Pixels } from '@sightline/shared/imaging/decode.ts'
 import type { PictureMemory } from '@sightline/shared/imaging/picture-memory.ts'
 import type { Session } from '@sightline/shared/inference/session.ts'
 import { done, dropped, failed, type Outcome, type Stage } from '@sightline/shared/stage/stage.ts'
@@ -90,12 +90,18 @@ async function compute(frame: Frame, options: DetectOptions): Promise<Detections
   const { width, height } = pixels
   const decoded = options.now()
   const { boxes, crops } = await options.session.submit({ pixels }, [pixels.data.buffer])
-  const encoded = await Promise.all(crops.map((crop) => encodeCrop(crop, options.cropCodec)))
+  const encoded = await Promise.all(crops.map((crop) => encode(crop, options.cropCodec)))
   return detectionsOf(frame, options, {
     size: { width, height },
-    detections: boxes.map((box, index) => ({ box, crop: encoded[index]! })),
+    detections: boxes.map((box, index) => ({ box, ...encoded[index]! })),
     timings: { decodeMs: decoded - started, detectMs: options.now() - decoded, embedMs: 0 },
   })
+}
+
+async function encode(pixels: Pixels, codec: CropCodec): Promise<TravellingCrop> {
+  const encoded = await encodeCrop(pixels, codec)
+  if (encoded.crop !== pixels.data) freeCrop({ crop: pixels.data })
+  return encoded
 }
 
 interface Found {

@@ -4,6 +4,7 @@ import { frameSubject } from '@sightline/shared/contracts/frame-subject.ts'
 import { modelInfo } from '@sightline/shared/contracts/messages.ts'
 import { stateScope } from '@sightline/shared/contracts/state-keys.ts'
 import { encodeDetections } from '@sightline/shared/contracts/wire.ts'
+import { freeCrop } from '@sightline/shared/imaging/crop-codec.ts'
 import { defaultImageLimits } from '@sightline/shared/imaging/decode.ts'
 import { memoryForPictures, PictureMemory } from '@sightline/shared/imaging/picture-memory.ts'
 import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
@@ -77,12 +78,11 @@ export async function openDetector(settings: DetectorSettings, ports: StagePorts
       stage,
       subject: frameSubject(frameIdOf),
       decode: (delivery) => decodeFrame(delivery, now()),
-      encode: (message) => ({
-        topic: topics.detections,
-        key: message.frame.camera,
-        value: encodeDetections(message),
-        headers: {},
-      }),
+      encode(message) {
+        const value = encodeDetections(message)
+        message.detections.forEach(freeCrop)
+        return { topic: topics.detections, key: message.frame.camera, value, headers: {} }
+      },
     }),
   )
   const redis: Check = { name: 'redis', isRequired: false, check: async () => void (await state.get('health')) }

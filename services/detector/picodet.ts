@@ -7,16 +7,33 @@ import type { PicodetOutput } from '@sightline/shared/inference/detector-output.
 import type { Outputs } from '@sightline/shared/inference/input-tensor.ts'
 import type { DetectedBox, Size } from './detected-box.ts'
 
-/** One head's numbers of one picture, whichever way they are laid out. */
+/** One head's numbers of one picture, whichever way they are laid out: where they lie is counted, not looked up. */
 interface Level {
   readonly cells: number
-  /** Of the cell's best class: a logit or 0 … 1. */
-  readonly best: (cell: number) => number
   readonly isLogit: boolean
-  readonly distances: Float32Array
-  /** Index of a cell's first logit of a side, and how far the next ones lie apart. */
-  readonly sideAt: (cell: number, side: number) => number
-  readonly step: number
+  /** Of each cell and class: a logit or 0 … 1. */
+  readonly scores: Strided
+  readonly classes: number
+  /** How far the values of a cell's classes lie apart. */
+  readonly classStep: number
+  /** Of each cell, side and bin: logits. */
+  readonly distances: Strided
+  readonly sideStep: number
+  readonly binStep: number
+}
+
+interface Strided {
+  readonly data: Float32Array
+  /** Of the first cell. */
+  readonly start: number
+  /** From a cell to the next. */
+  readonly cellStep: number
+}
+
+/** A cell with the value of its best class. */
+interface Seen {
+  readonly cell: number
+  readonly value: number
 }
 
 /**
@@ -36,13 +53,14 @@ export function decodePicodet(
   return levelsOf(found, picture, output).flatMap((level, index) => {
     const stride = output.strides[index]!
     const { columns } = gridOf(input, stride)
-    return bestCells(level, scoreThreshold, topPerLevel).map((cell) => {
+    return bestCells(level, scoreThreshold, topPerLevel).map(({ cell, value }) => {
+      const { distances, sideStep, binStep } = level
+      const first = distances.start + cell * distances.cellStep
       const side = (number: number): number =>
-        expectation(level.distances, level.sideAt(cell, number), level.step, bins) * stride
+        expectation(distances.data, first + number * sideStep, binStep, bins) * stride
       const x = ((cell % columns) + 0.5) * stride
       const y = (Math.floor(cell / columns) + 0.5) * stride
-      const score = scoreOf(level, cell)
-      return { x1: x - side(0), y1: y - side(1), x2: x + side(2), y2: y + side(3), score }
+      return { x1: x - side(0), y1: y - side(1), x2: x + side(2), y2: y + side(3), score: scoreOf(level, value) }
     })
   })
 }
@@ -51,7 +69,7 @@ export function decodePicodet(
 export const picodetStatistics = (found: Outputs, output: PicodetOutput): number[] =>
   levelsOf(found, 0, output).map((level) => {
     let sum = 0
-    for (let cell = 0; cell < level.cells; cell += 1) sum += scoreOf(level, cell)
+    for (let cell = 0; cell < level.cells; cell += 1) sum += scoreOf(level, bestOf(level, cell))
     return sum / level.cells
   })
 
@@ -63,45 +81,52 @@ function levelsOf(found: Outputs, picture: number, { heads, bins, classes = 1 }:
       const start = picture * (classes + 4 * bins) * cells
       return {
         cells,
-        best: (cell) => largest(data, start + cell, cells, classes),
         isLogit: true,
-        distances: data,
-        sideAt: (cell, side) => start + (classes + side * bins) * cells + cell,
-        step: cells,
+        scores: { data, start, cellStep: 1 },
+        classes,
+        classStep: cells,
+        distances: { data, start: start + classes * cells, cellStep: 1 },
+        sideStep: bins * cells,
+        binStep: cells,
       }
     }
     const [scores, distances] = [found[head.scores]!, found[head.distances]!]
     const cells = scores.dims[1] ?? 0
-    const start = picture * cells
     return {
       cells,
-      best: (cell) => largest(scores.data, (start + cell) * classes, 1, classes),
       isLogit: false,
-      distances: distances.data,
-      sideAt: (cell, side) => ((start + cell) * 4 + side) * bins,
-      step: 1,
+      scores: { data: scores.data, start: picture * cells * classes, cellStep: classes },
+      classes,
+      classStep: 1,
+      distances: { data: distances.data, start: picture * cells * 4 * bins, cellStep: 4 * bins },
+      sideStep: bins,
+      binStep: 1,
     }
   })
 }
 
-function bestCells(level: Level, scoreThreshold: number, most: number): number[] {
-  const { cells, best, isLogit } = level
+function bestCells(level: Level, scoreThreshold: number, most: number): Seen[] {
   // Compared as logits: no sigmoid for the many cells that see nothing.
-  const least = isLogit ? Math.log(scoreThreshold / (1 - scoreThreshold)) : scoreThreshold
-  const seen: { readonly cell: number; readonly value: number }[] = []
-  for (let cell = 0; cell < cells; cell += 1) {
-    const value = best(cell)
+  const least = level.isLogit ? Math.log(scoreThreshold / (1 - scoreThreshold)) : scoreThreshold
+  const seen: Seen[] = []
+  for (let cell = 0; cell < level.cells; cell += 1) {
+    const value = bestOf(level, cell)
     if (value >= least) seen.push({ cell, value })
   }
   if (seen.length > most) {
     seen.sort((a, b) => b.value - a.value || a.cell - b.cell)
     seen.length = most
   }
-  return seen.map(({ cell }) => cell)
+  return seen
 }
 
-const scoreOf = ({ best, isLogit }: Level, cell: number): number =>
-  isLogit ? 1 / (1 + Math.exp(-best(cell))) : best(cell)
+/** Of the cell's best class: a logit or 0 … 1. */
+function bestOf({ scores: { data, start, cellStep }, classes, classStep }: Level, cell: number): number {
+  const at = start + cell * cellStep
+  return classes === 1 ? data[at]! : largest(data, at, classStep, classes)
+}
+
+const scoreOf = ({ isLogit }: Level, value: number): number => (isLogit ? 1 / (1 + Math.exp(-value)) : value)
 
 /** The largest of `count` values that lie `step` apart. */
 function largest(data: Float32Array, from: number, step: number, count: number): number {

@@ -1,6 +1,8 @@
 /** A frame at the network's size, stretched or letterboxed, and the way back for the boxes that were found in it. */
 import type { Pixels } from '@sightline/shared/imaging/decode.ts'
-import { cropAndResize, wholeRect } from '@sightline/shared/imaging/resize.ts'
+import type { Kernels } from '@sightline/shared/imaging/kernels/kernels.ts'
+import { resizeRows } from '@sightline/shared/imaging/resize.ts'
+import { bytesOf, type RowTarget, wholeRect } from '@sightline/shared/imaging/rows.ts'
 import type { DetectorInput } from '@sightline/shared/inference/model-manifest.ts'
 import type { DetectedBox, Size } from './detected-box.ts'
 
@@ -34,19 +36,36 @@ export function placementOf({ width, height, letterbox }: DetectorInput, frame: 
   return { ...inner, left: Math.floor((width - inner.width) / 2), top: Math.floor((height - inner.height) / 2) }
 }
 
-/** height · width · 3 bytes of RGB as the network sees the frame. */
-export function toNetworkSize(pixels: Pixels, input: DetectorInput): Uint8Array<ArrayBuffer> {
-  const { width, height, interpolation, letterbox } = input
-  const placed = placementOf(input, pixels)
-  const inner = cropAndResize(pixels, wholeRect(pixels), placed.width, placed.height, interpolation)
-  if (letterbox === undefined) return inner
-  const whole = new Uint8Array(width * height * 3).fill(letterbox.pad)
-  for (let y = 0; y < placed.height; y += 1) {
-    const row = inner.subarray(y * placed.width * 3, (y + 1) * placed.width * 3)
-    whole.set(row, ((placed.top + y) * width + placed.left) * 3)
+/** Lays a frame into the network's input, row by row. */
+export function layFrame(kernels: Kernels, pixels: Pixels, input: DetectorInput, target: RowTarget): void {
+  const { interpolation, letterbox } = input
+  const { left, top, width, height } = placementOf(input, pixels)
+  const cut = { picture: pixels, rect: wholeRect(pixels), width, height, interpolation }
+  if (letterbox === undefined) {
+    resizeRows(kernels, cut, target)
+    return
   }
-  return whole
+  const fill = (x: number, y: number, count: number): void => {
+    if (count === 0) return
+    const at = target.addressOf(x, y)
+    kernels.bytes.fill(letterbox.pad, at, at + count * 3)
+    target.onRow(x, y, count)
+  }
+  const [right, bottom] = [left + width, top + height]
+  for (let y = 0; y < input.height; y += 1) {
+    const isBeside = y >= top && y < bottom
+    fill(0, y, isBeside ? left : input.width)
+    if (isBeside) fill(right, y, input.width - right)
+  }
+  resizeRows(kernels, cut, {
+    addressOf: (x, y) => target.addressOf(left + x, top + y),
+    onRow: (x, y, count) => target.onRow(left + x, top + y, count),
+  })
 }
+
+/** height · width · 3 bytes of RGB as the network sees the frame. */
+export const toNetworkSize = (kernels: Kernels, pixels: Pixels, input: DetectorInput): Uint8Array<ArrayBuffer> =>
+  bytesOf(kernels, input.width, input.height, (target) => layFrame(kernels, pixels, input, target))
 
 /** Boxes of the input in pixels of the frame, clipped to it; those under a pixel wide or high are no boxes and left out. */
 export function toFrame(boxes: readonly DetectedBox[], placement: Placement, frame: Size): DetectedBox[] {

@@ -26,8 +26,8 @@ export const detectionSettings = settingGroup({
     flag: { value: 'MODE' },
   },
   cropCodec: {
-    schema: take.parsed(parseCropCodec, 'takes jpeg:98, webp:95, png or ppm').default(defaultCropCodec),
-    help: 'how crops travel to the embedder: jpeg:QUALITY, webp:QUALITY, png, or ppm (not encoded) [jpeg:98]',
+    schema: take.parsed(parseCropCodec, 'takes jpeg:98, webp:95, png or raw').default(defaultCropCodec),
+    help: 'how crops travel to the embedder: jpeg:QUALITY, webp:QUALITY, png, or raw (not encoded) [jpeg:98]',
   },
   maxFrameAgeSeconds: {
     schema: take.number(0, 1e9).optional(),

@@ -7,7 +7,7 @@ export function createTask(contract: Omit<EmbedContract, 'canary'>): Task<null, 
   const embed = embedWith(contract)
   return {
     async process(_batch, run) {
-      const [vector] = await embed([canaryPattern(contract.input.width, contract.input.height)], run)
+      const [vector] = await embed([canaryPattern(contract.input)], run)
       return { outputs: [Array.from(vector!)], transfer: [] }
     },
     // There is nothing to compare with yet.

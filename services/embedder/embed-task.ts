@@ -1,9 +1,10 @@
 /** What the embedder's workers do: resize, run the network on the whole batch, scale each vector to unit length. */
 
 import { SightlineError } from '@sightline/shared/errors/errors.ts'
-import { cutCrop } from '@sightline/shared/imaging/crop.ts'
+import { cutRows } from '@sightline/shared/imaging/crop.ts'
 import type { Pixels } from '@sightline/shared/imaging/decode.ts'
-import { wholeRect } from '@sightline/shared/imaging/resize.ts'
+import { Kernels } from '@sightline/shared/imaging/kernels/kernels.ts'
+import { wholeRect } from '@sightline/shared/imaging/rows.ts'
 import { canaryPattern } from '@sightline/shared/inference/canary-pattern.ts'
 import { feeder } from '@sightline/shared/inference/input-tensor.ts'
 import type { EmbedderManifest } from '@sightline/shared/inference/model-manifest.ts'
@@ -25,12 +26,16 @@ export type EmbedOutput = Float32Array<ArrayBuffer>
 /** A shorter vector has no direction; the reference divides by its length anyway and answers NaN. */
 const epsilon = 1e-6
 
-/** A function that gives one vector for each picture of the network's input size, in order. */
+/** A function that gives one vector for each picture, in order. */
 export function embedWith({
   input,
   output,
-}: Omit<EmbedContract, 'canary'>): (pictures: readonly Uint8Array[], run: RunNetwork) => Promise<EmbedOutput[]> {
-  const feed = feeder(input)
+}: Omit<EmbedContract, 'canary'>): (pictures: readonly Pixels[], run: RunNetwork) => Promise<EmbedOutput[]> {
+  const { width, height, interpolation } = input
+  const kernels = new Kernels()
+  const feed = feeder(input, kernels, (picture, target) =>
+    cutRows(kernels, { picture, rect: wholeRect(picture), width, height, interpolation }, target),
+  )
   const { name, dimension } = output
   return async (pictures, run) =>
     (await feed(pictures, run)).flatMap(({ outputs, count }) => {
@@ -48,21 +53,21 @@ export function embedWith({
 }
 
 export function createTask({ input, output, canary }: EmbedContract): Task<EmbedInput, EmbedOutput> {
-  const { width, height } = input
   const embed = embedWith({ input, output })
 
   return {
     async process(batch, run) {
       const outputs = await embed(
-        batch.map(({ pixels }) => atSize(pixels, input)),
+        batch.map(({ pixels }) => pixels),
         run,
       )
       return { outputs, transfer: outputs.map(({ buffer }) => buffer) }
     },
 
     async checkCanary(run) {
-      const pattern = canaryPattern(width, height)
-      const [vector, other] = await embed([pattern, pattern.map((value) => 255 - value)], run)
+      const pattern = canaryPattern(input)
+      const negative = { ...pattern, data: pattern.data.map((value) => 255 - value) }
+      const [vector, other] = await embed([pattern, negative], run)
       const similarity = dot(vector!, Float32Array.from(canary.embedding))
       if (!(similarity >= canary.minCosine)) {
         throw canaryError(
@@ -72,11 +77,6 @@ export function createTask({ input, output, canary }: EmbedContract): Task<Embed
       if (dot(vector!, other!) > 0.9999) throw canaryError('with the same vector as its negative')
     },
   }
-}
-
-function atSize(pixels: Pixels, { width, height, interpolation }: EmbedContract['input']): Uint8Array {
-  if (pixels.width === width && pixels.height === height) return pixels.data
-  return cutCrop(pixels, wholeRect(pixels), width, height, interpolation)
 }
 
 /** Scales to unit length in place; throws INFERENCE_FAILED for a vector without direction. */

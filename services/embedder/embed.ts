@@ -1,7 +1,7 @@
 /** The embedder stage: the crops of a frame become L2-normalized vectors. */
 import type { Detections, Embeddings, ModelInfo } from '@sightline/shared/contracts/messages.ts'
 import { SightlineError } from '@sightline/shared/errors/errors.ts'
-import { decodeCrop } from '@sightline/shared/imaging/crop-codec.ts'
+import { decodeCrop, type TravellingCrop } from '@sightline/shared/imaging/crop-codec.ts'
 import type { Session } from '@sightline/shared/inference/session.ts'
 import { done, failed, type Outcome, type Stage } from '@sightline/shared/stage/stage.ts'
 import type { EmbedInput, EmbedOutput } from './embed-task.ts'
@@ -26,7 +26,7 @@ async function embed(detections: Detections, options: EmbedOptions, signal: Abor
   const { frame, detector, detectionThreshold } = detections
   try {
     const embeddings = await Promise.all(
-      detections.detections.map(async ({ box, crop }) => ({ box, vector: await embedCrop(crop, options) })),
+      detections.detections.map(async ({ box, ...crop }) => ({ box, vector: await embedCrop(crop, options) })),
     )
     const timings = { ...detections.timings, embedMs: options.now() - started }
     return done({ frame, embeddings, detector, embedder: options.model, detectionThreshold, timings })
@@ -36,7 +36,7 @@ async function embed(detections: Detections, options: EmbedOptions, signal: Abor
   }
 }
 
-async function embedCrop(crop: Uint8Array, { session }: EmbedOptions): Promise<Float32Array> {
+async function embedCrop(crop: TravellingCrop, { session }: EmbedOptions): Promise<Float32Array> {
   const pixels = await decodeCrop(crop)
   return session.submit({ pixels }, [pixels.data.buffer])
 }

@@ -1,4 +1,5 @@
 /** What travels between the services: one message a frame, from boxes with crops to boxes with embeddings. */
+import type { TravellingCrop } from '../imaging/crop-codec.ts'
 
 /** The frame an internal message is about. */
 export interface FrameInfo {
@@ -47,10 +48,14 @@ export interface Timings {
   readonly embedMs: number
 }
 
+/** A box with its picture, at the embedder's input size. */
+export interface Detection extends TravellingCrop {
+  readonly box: Box
+}
+
 export interface Detections {
   readonly frame: FrameInfo
-  /** `crop` is the encoded picture of the box at the embedder's input size. */
-  readonly detections: readonly { readonly box: Box; readonly crop: Uint8Array }[]
+  readonly detections: readonly Detection[]
   readonly detector: ModelInfo
   readonly detectionThreshold: number
   readonly timings: Timings

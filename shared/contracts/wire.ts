@@ -1,8 +1,11 @@
 /** The internal messages as Protocol Buffers; a message of another version or shape is refused, never guessed at. */
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import { SightlineError } from '../errors/errors.ts'
 import {
   type Box as BoxMessage,
+  type Detection as DetectionMessage,
+  DetectionSchema,
   DetectionsSchema,
   EmbeddingsSchema,
   type FrameInfo as FrameInfoMessage,
@@ -10,23 +13,48 @@ import {
   type ModelInfo as ModelInfoMessage,
   type Timings as TimingsMessage,
 } from './gen/sightline_pb.js'
-import type { Box, Detections, Embeddings, FrameInfo, ModelInfo, Timings } from './messages.ts'
+import type { Box, Detection, Detections, Embeddings, FrameInfo, ModelInfo, Timings } from './messages.ts'
 
 /** Raised when a field changes its meaning; adding one keeps it. */
 const version = 1
 
-export function encodeDetections(message: Detections): Uint8Array {
-  return toBinary(
-    DetectionsSchema,
-    create(DetectionsSchema, {
-      version,
-      frame: frameToWire(message.frame),
-      detections: message.detections.map(({ box, crop }) => ({ box, crop })),
-      detector: message.detector,
-      detectionThreshold: message.detectionThreshold,
-      timings: message.timings,
-    }),
-  )
+/**
+ * Crops are by far the most of it, and are copied once, to their place: the library's writer grows, shifts and cuts, and
+ * leaves several times their size to the garbage collector. A message is its fields one after another, so parts of one are
+ * written apart and joined.
+ */
+export function encodeDetections({ frame, detections, ...rest }: Detections): Uint8Array {
+  const part = (fields: MessageInitShape<typeof DetectionsSchema>): Uint8Array =>
+    toBinary(DetectionsSchema, create(DetectionsSchema, fields))
+  const { detector, detectionThreshold, timings } = rest
+  return joined([
+    part({ version, frame: frameToWire(frame) }),
+    ...detections.flatMap(detectionToWire),
+    part({ detector, detectionThreshold, timings }),
+  ])
+}
+
+function detectionToWire({ box, crop, size }: Detection): readonly Uint8Array[] {
+  const part = (fields: MessageInitShape<typeof DetectionSchema>): Uint8Array =>
+    toBinary(DetectionSchema, create(DetectionSchema, fields))
+  const parts = [part({ box }), beginOf(DetectionSchema.field.crop.number, crop.length), crop, part(size ?? {})]
+  return [beginOf(DetectionsSchema.field.detections.number, lengthOf(parts)), ...parts]
+}
+
+/** What stands before the `length` bytes of a field. */
+const beginOf = (field: number, length: number): Uint8Array =>
+  new BinaryWriter().tag(field, WireType.LengthDelimited).uint32(length).finish()
+
+const lengthOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, { length }) => sum + length, 0)
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(lengthOf(parts))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
 }
 
 /** Throws MESSAGE_UNREADABLE. */
@@ -36,7 +64,7 @@ export function decodeDetections(value: Uint8Array | null): Detections {
     requireVersion(message.version)
     return {
       frame: frameFromWire(required(message.frame, 'frame')),
-      detections: message.detections.map(({ box, crop }) => ({ box: boxFromWire(required(box, 'box')), crop })),
+      detections: message.detections.map(detectionFromWire),
       detector: modelFromWire(required(message.detector, 'detector')),
       detectionThreshold: message.detectionThreshold,
       timings: timingsFromWire(message.timings),
@@ -126,6 +154,11 @@ function frameFromWire(frame: FrameInfoMessage): FrameInfo {
 }
 
 const boxFromWire = ({ x1, y1, x2, y2, score, wholeFrame }: BoxMessage): Box => ({ x1, y1, x2, y2, score, wholeFrame })
+
+function detectionFromWire({ box, crop, width, height }: DetectionMessage): Detection {
+  const found = { box: boxFromWire(required(box, 'box')), crop }
+  return width === 0 && height === 0 ? found : { ...found, size: { width, height } }
+}
 
 const modelFromWire = ({ name, sha256, precision }: ModelInfoMessage): ModelInfo => ({
   name,

@@ -1,81 +1,136 @@
 /** Cuts out what an embedder looks at: by OpenCV's resize as the reference does, averaged first where that would skip pixels. */
-import type { Pixels } from './decode.ts'
-import { cropAndResize, type Interpolation, type PixelRect, wholeRect } from './resize.ts'
+import type { Kernels } from './kernels/kernels.ts'
+import { type Cut, resizeRows } from './resize.ts'
+import { bytesOf, type RowTarget, type Strip, stripsOf, wholeRect } from './rows.ts'
 
 /** Two taps see every pixel down to half the size; below, a large packshot would turn into speckles. */
 const mostSkipped = 2
 
 /**
- * Resizes `rect` of `picture` to width x height, which needs not keep its aspect ratio. An axis that shrinks to less than
- * half is averaged (cv2.INTER_AREA) instead of sampled. Returns height · width · 3 bytes.
+ * Resizes a cut, which needs not keep its aspect ratio, row by row into `target`. An axis that shrinks to less than half is
+ * averaged (cv2.INTER_AREA) instead of sampled.
  */
-export function cutCrop(
-  picture: Pixels,
-  rect: PixelRect,
-  width: number,
-  height: number,
-  interpolation: Interpolation,
-): Uint8Array<ArrayBuffer> {
+export function cutRows(kernels: Kernels, cut: Cut, target: RowTarget): void {
+  const { rect, width, height } = cut
   const size = { width: rect.x2 - rect.x1, height: rect.y2 - rect.y1 }
   const shrunk = {
     width: size.width > mostSkipped * width ? width : size.width,
     height: size.height > mostSkipped * height ? height : size.height,
   }
-  if (shrunk.width === size.width && shrunk.height === size.height) {
-    return cropAndResize(picture, rect, width, height, interpolation)
+  if (shrunk.width === size.width && shrunk.height === size.height) resizeRows(kernels, cut, target)
+  else if (shrunk.width === width && shrunk.height === height) averageRows(kernels, cut, target)
+  else {
+    const picture = { data: average(kernels, { ...cut, ...shrunk }), ...shrunk }
+    resizeRows(kernels, { ...cut, picture, rect: wholeRect(picture) }, target)
   }
-  const averaged = { data: average(picture, rect, shrunk.width, shrunk.height), ...shrunk }
-  if (shrunk.width === width && shrunk.height === height) return averaged.data
-  return cropAndResize(averaged, wholeRect(averaged), width, height, interpolation)
+}
+
+/** As `cutRows`, as height · width · 3 bytes. */
+export const cutCrop = (kernels: Kernels, cut: Cut): Uint8Array<ArrayBuffer> =>
+  bytesOf(kernels, cut.width, cut.height, (target) => cutRows(kernels, cut, target))
+
+/** Each output pixel is the mean of the source pixels under it, those at its border by their share; none of the axes may grow. */
+export const average = (kernels: Kernels, cut: Omit<Cut, 'interpolation'>): Uint8Array<ArrayBuffer> =>
+  bytesOf(kernels, cut.width, cut.height, (target) => averageRows(kernels, cut, target))
+
+function averageRows(kernels: Kernels, cut: Omit<Cut, 'interpolation'>, target: RowTarget): void {
+  const { rect, width, height } = cut
+  const columns = spansOf(rect.x2 - rect.x1, width)
+  const rows = spansOf(rect.y2 - rect.y1, height)
+  const strips = stripsOf(
+    width,
+    (x) => columns[x]!.start,
+    (x) => columns[x]!.start + columns[x]!.shares.length,
+  )
+  for (const strip of strips) {
+    const under = columns.slice(strip.x, strip.x + strip.width)
+    kernels.lend(() => averageStrip(kernels, cut, target, strip, under, rows))
+  }
+}
+
+/** Bytes of source rows that are looked at together. */
+const windowBytes = 65_536
+
+function averageStrip(
+  kernels: Kernels,
+  { picture, rect }: Omit<Cut, 'interpolation'>,
+  target: RowTarget,
+  { x, width, from }: Strip,
+  columns: readonly Span[],
+  rows: readonly Span[],
+): void {
+  const { loops } = kernels
+  const rowBytes = (from.x2 - from.x1) * 3
+  const most = Math.max(Math.floor(windowBytes / rowBytes), 1)
+  const tableLength = columns.reduce((sum, { shares }) => sum + 2 + shares.length, 0)
+  const table = kernels.take(tableLength * 4)
+  const window = kernels.take(most * rowBytes)
+  const sums = kernels.take(rowBytes * 4)
+  writeColumns(kernels.integers(table, tableLength), columns, from.x1)
+
+  const { bytes } = kernels
+  const stride = picture.width * 3
+  const first = (rect.x1 + from.x1) * 3
+  /** Puts `count` rows from `row` on into the window. */
+  const load = (row: number, count: number): void => {
+    const at = (rect.y1 + row) * stride + first
+    if (rowBytes === stride) {
+      bytes.set(picture.data.subarray(at, at + count * stride), window)
+      return
+    }
+    for (let index = 0; index < count; index += 1) {
+      bytes.set(picture.data.subarray(at + index * stride, at + index * stride + rowBytes), window + index * rowBytes)
+    }
+  }
+
+  for (const [y, { start, shares }] of rows.entries()) {
+    bytes.fill(0, sums, sums + rowBytes * 4)
+    for (let row = 0; row < shares.length; row += most) {
+      const count = Math.min(most, shares.length - row)
+      load(start + row, count)
+      addRows(loops, window, rowBytes, shares.subarray(row, row + count), sums)
+    }
+    loops.averageColumns(sums, table, width, target.addressOf(x, y))
+    target.onRow(x, y, width)
+  }
+}
+
+/** Adds rows that lie one behind the other, by their shares; the loop takes four, and shares below a half. */
+function addRows(loops: Kernels['loops'], window: number, rowBytes: number, shares: Int32Array, sums: number): void {
+  const last = shares.length - 1
+  if (shares.some((share) => share >= one / 2)) {
+    for (const [row, share] of shares.entries()) {
+      const at = window + row * rowBytes
+      const quarter = share >> 2
+      const rest = share - 3 * quarter
+      loops.addRows(at, at, at, at, quarter | (quarter << 16), quarter | (rest << 16), sums, rowBytes)
+    }
+    return
+  }
+  for (let row = 0; row <= last; row += 4) {
+    const share = (index: number): number => shares[row + index] ?? 0
+    const at = (index: number): number => window + Math.min(row + index, last) * rowBytes
+    const [ab, cd] = [share(0) | (share(1) << 16), share(2) | (share(3) << 16)]
+    loops.addRows(at(0), at(1), at(2), at(3), ab, cd, sums, rowBytes)
+  }
+}
+
+/** A strip's columns as the loop reads them: the byte offset of the first sum, how many, and their shares. */
+function writeColumns(table: Int32Array, columns: readonly Span[], from: number): void {
+  let at = 0
+  for (const { start, shares } of columns) {
+    table[at] = (start - from) * 12
+    table[at + 1] = shares.length
+    table.set(shares, at + 2)
+    at += 2 + shares.length
+  }
 }
 
 /** Shares of a mean are whole numbers that add up to this: integers are summed at more than twice the speed of floats. */
 const one = 2 ** 16
 
-/** Each output pixel is the mean of the source pixels under it, those at its border by their share; none of the axes may grow. */
-export function average(picture: Pixels, rect: PixelRect, width: number, height: number): Uint8Array<ArrayBuffer> {
-  const rows = spansOf(rect.y2 - rect.y1, height)
-  const columns = spansOf(rect.x2 - rect.x1, width)
-  const out = new Uint8Array(width * height * 3)
-  const sums = new Int32Array((rect.x2 - rect.x1) * 3)
-  for (const [y, { start, shares }] of rows.entries()) {
-    sums.fill(0)
-    for (let row = 0; row < shares.length; row += 4) addRows(picture, rect, start, shares, row, sums)
-    let to = y * width * 3
-    for (const span of columns) {
-      let [red, green, blue] = [0, 0, 0]
-      let from = span.start * 3
-      for (let column = 0; column < span.shares.length; column += 1, from += 3) {
-        const share = span.shares[column]!
-        red += sums[from]! * share
-        green += sums[from + 1]! * share
-        blue += sums[from + 2]! * share
-      }
-      out[to] = Math.round(red / (one * one))
-      out[to + 1] = Math.round(green / (one * one))
-      out[to + 2] = Math.round(blue / (one * one))
-      to += 3
-    }
-  }
-  return out
-}
-
-/** Adds four rows from `start + row` on, by their shares; those beyond the last count nothing. */
-function addRows(
-  { data, width }: Pixels,
-  { x1, y1 }: PixelRect,
-  start: number,
-  shares: Int32Array,
-  row: number,
-  sums: Int32Array,
-): void {
-  const at = (index: number): number => ((y1 + start + Math.min(row + index, shares.length - 1)) * width + x1) * 3
-  const [a, b, c, d] = [at(0), at(1), at(2), at(3)]
-  const [wa, wb, wc, wd] = [shares[row]!, shares[row + 1] ?? 0, shares[row + 2] ?? 0, shares[row + 3] ?? 0]
-  for (let index = 0; index < sums.length; index += 1) {
-    sums[index]! += (data[a + index]! * wa + data[b + index]! * wb + data[c + index]! * wc + data[d + index]! * wd) | 0
-  }
-}
+/** Of this many the shares are rounded one by one, and the last one takes what that leaves; of more it would be too much. */
+const mostAlone = 64
 
 /** The source positions under an output position, and what each counts of its mean. */
 interface Span {
@@ -92,12 +147,14 @@ function spansOf(length: number, size: number): Span[] {
     // What rounding lets stick out of the last position is no pixel of its own.
     const end = Math.max(Math.ceil(to - 1e-6), start + 1)
     const shares = new Int32Array(end - start)
+    const shareOf = (covered: number): number => Math.round((covered / (to - from)) * one)
     let left = one
-    for (let position = 0; position < shares.length; position += 1) {
-      const covered = Math.min(start + position + 1, to) - Math.max(start + position, from)
-      shares[position] = position === shares.length - 1 ? left : Math.round((covered / (to - from)) * one)
+    for (let position = 0; position < shares.length - 1; position += 1) {
+      const [before, after] = [Math.max(start + position, from), Math.min(start + position + 1, to)]
+      shares[position] = shares.length > mostAlone ? left - shareOf(to - after) : shareOf(after - before)
       left -= shares[position]!
     }
+    shares[shares.length - 1] = left
     return { start, shares }
   })
 }

@@ -1,80 +1,127 @@
 /** OpenCV's resize for 8-bit RGB: half-pixel centres, replicated borders, no antialiasing, 11-bit fixed-point weights. */
 import type { Pixels } from './decode.ts'
+import type { Kernels } from './kernels/kernels.ts'
+import { bytesOf, type PixelRect, type RowTarget, type Strip, stripsOf } from './rows.ts'
 
 export type Interpolation = 'linear' | 'cubic'
 
-/** A rectangle of whole pixels; x2 and y2 are exclusive. */
-export interface PixelRect {
-  readonly x1: number
-  readonly y1: number
-  readonly x2: number
-  readonly y2: number
+/** What is cut out of a picture, and how large it is to be. */
+export interface Cut {
+  readonly picture: Pixels
+  /** Lies inside the picture and is not empty. */
+  readonly rect: PixelRect
+  readonly width: number
+  readonly height: number
+  readonly interpolation: Interpolation
 }
 
 /** OpenCV's INTER_RESIZE_COEF_BITS: weights are multiples of 1 / 2048. */
-const weightBits = 11
-const weightOne = 1 << weightBits
-/** Both passes scale by 2048. */
-const shift = 2 * weightBits
-const half = 1 << (shift - 1)
+const weightOne = 1 << 11
 
-/** For each output position: which source positions and with what weights, `taps` of each. */
+/** For each output position: the first of its source positions, which may lie outside, and the weights of all of them. */
 interface Axis {
   readonly taps: 2 | 4
-  readonly positions: Int32Array
+  readonly starts: Int32Array
   readonly weights: Int32Array
 }
 
-/**
- * Cuts `rect` out of `picture` and resizes it to width x height, as cv2.resize(picture[y1:y2, x1:x2], …) does.
- * Returns height · width · 3 bytes. The rectangle must lie inside the picture and not be empty.
- */
-export function cropAndResize(
-  picture: Pixels,
-  rect: PixelRect,
-  width: number,
-  height: number,
-  interpolation: Interpolation,
-): Uint8Array<ArrayBuffer> {
-  const columns = axisOf(rect.x1, rect.x2, width, interpolation, true)
-  const rows = axisOf(rect.y1, rect.y2, height, interpolation, false)
-  const out = new Uint8Array(width * height * 3)
-  // Rows of the source, resized horizontally, are kept while output rows still need them.
-  const lines = new Map<number, Int32Array>()
-  const spare: Int32Array[] = []
-  const used: Int32Array[] = new Array<Int32Array>(rows.taps)
-  for (let y = 0; y < height; y += 1) {
-    const first = rows.positions[y * rows.taps]!
-    for (const [row, line] of lines) {
-      if (row < first) {
-        lines.delete(row)
-        spare.push(line)
-      }
-    }
-    for (let tap = 0; tap < rows.taps; tap += 1) {
-      const row = rows.positions[y * rows.taps + tap]!
-      let line = lines.get(row)
-      if (line === undefined) {
-        line = spare.pop() ?? new Int32Array(width * 3)
-        resizeRow(picture, row, columns, width, line)
-        lines.set(row, line)
-      }
-      used[tap] = line
-    }
-    if (rows.taps === 2) blend2(used, rows.weights, y, out, width * 3)
-    else blend4(used, rows.weights, y, out, width * 3)
+/** Cuts `rect` out of `picture` and resizes it, as cv2.resize(picture[y1:y2, x1:x2], …) does, row by row into `target`. */
+export function resizeRows(kernels: Kernels, cut: Cut, target: RowTarget): void {
+  const { rect, width, height, interpolation } = cut
+  const [across, down] = [rect.x2 - rect.x1, rect.y2 - rect.y1]
+  if (across === width && down === height) {
+    copyRows(kernels, cut, target)
+    return
   }
-  return out
+  const columns = axisOf(across, width, interpolation, true)
+  const rows = axisOf(down, height, interpolation, false)
+  const { starts, taps } = columns
+  const strips = stripsOf(
+    width,
+    (x) => starts[x]!,
+    (x) => starts[x]! + taps,
+  )
+  for (const strip of strips) kernels.lend(() => resizeStrip(kernels, cut, target, strip, columns, rows))
 }
 
-/** The whole picture as its rectangle. */
-export const wholeRect = ({ width, height }: Pixels): PixelRect => ({ x1: 0, y1: 0, x2: width, y2: height })
+/** At its own size a picture stays as it is: each weight is 1 or 0. */
+function copyRows(kernels: Kernels, { picture, rect, width, height }: Cut, target: RowTarget): void {
+  for (let y = 0; y < height; y += 1) {
+    const at = ((rect.y1 + y) * picture.width + rect.x1) * 3
+    kernels.bytes.set(picture.data.subarray(at, at + width * 3), target.addressOf(0, y))
+    target.onRow(0, y, width)
+  }
+}
 
-function axisOf(from: number, to: number, size: number, interpolation: Interpolation, isHorizontal: boolean): Axis {
+/** As `resizeRows`, as height · width · 3 bytes. */
+export const cropAndResize = (kernels: Kernels, cut: Cut): Uint8Array<ArrayBuffer> =>
+  bytesOf(kernels, cut.width, cut.height, (target) => resizeRows(kernels, cut, target))
+
+function resizeStrip(
+  kernels: Kernels,
+  { picture, rect, height }: Cut,
+  target: RowTarget,
+  { x, width, from }: Strip,
+  columns: Axis,
+  rows: Axis,
+): void {
+  const { loops } = kernels
+  const { taps } = columns
+  const isLinear = taps === 2
+  const [across, down] = [rect.x2 - rect.x1, rect.y2 - rect.y1]
+  const table = kernels.take(width * (1 + taps / 2) * 4)
+  const window = kernels.take((from.x2 - from.x1) * 3)
+  // Rows of the source at the new width are kept while output rows still need them.
+  const lineBytes = width * 3 * (isLinear ? 2 : 4)
+  const lines = Array.from({ length: taps }, () => kernels.take(lineBytes))
+  const held = new Int32Array(taps).fill(-1)
+  writeColumns(kernels.integers(table, width * (1 + taps / 2)), columns, x, width)
+
+  const [x1, x2] = [Math.max(from.x1, 0), Math.min(from.x2, across)]
+  const start = window + (x1 - from.x1) * 3
+  const lineOf = (row: number): number => {
+    const slot = row & (taps - 1)
+    const line = lines[slot]!
+    if (held[slot] === row) return line
+    const at = ((rect.y1 + row) * picture.width + rect.x1) * 3
+    kernels.bytes.set(picture.data.subarray(at + x1 * 3, at + x2 * 3), start)
+    loops.repeatEnds(start, x2 - x1, x1 - from.x1, from.x2 - x2)
+    if (isLinear) loops.linearRow(window, table, width, line)
+    else loops.cubicRow(window, table, width, line)
+    held[slot] = row
+    return line
+  }
+
+  const { starts, weights } = rows
+  for (let y = 0; y < height; y += 1) {
+    const first = starts[y]!
+    const tap = (index: number): number => lineOf(Math.min(Math.max(first + index, 0), down - 1))
+    const to = target.addressOf(x, y)
+    const w = y * taps
+    if (isLinear) loops.blendLinear(tap(0), tap(1), weights[w]!, weights[w + 1]!, to, width * 3)
+    else {
+      const [a, b, c, d] = [weights[w]!, weights[w + 1]!, weights[w + 2]!, weights[w + 3]!]
+      loops.blendCubic(tap(0), tap(1), tap(2), tap(3), a, b, c, d, to, width * 3)
+    }
+    target.onRow(x, y, width)
+  }
+}
+
+/** A strip's columns as the loops read them: the byte offset of the first pixel, then the weights in pairs. */
+function writeColumns(table: Int32Array, { taps, starts, weights }: Axis, x: number, width: number): void {
+  const from = starts[x]!
+  for (let column = x, at = 0; column < x + width; column += 1) {
+    table[at++] = (starts[column]! - from) * 3
+    for (let tap = column * taps; tap < (column + 1) * taps; tap += 2) {
+      table[at++] = (weights[tap]! & 0xffff) | (weights[tap + 1]! << 16)
+    }
+  }
+}
+
+function axisOf(length: number, size: number, interpolation: Interpolation, isHorizontal: boolean): Axis {
   const taps = interpolation === 'linear' ? 2 : 4
-  const positions = new Int32Array(size * taps)
+  const starts = new Int32Array(size)
   const weights = new Int32Array(size * taps)
-  const length = to - from
   const scale = length / size
   for (let index = 0; index < size; index += 1) {
     // OpenCV computes the position in float32.
@@ -91,11 +138,9 @@ function axisOf(from: number, to: number, size: number, interpolation: Interpola
       cubicWeights(fraction, weights, index * 4)
       start -= 1
     }
-    for (let tap = 0; tap < taps; tap += 1) {
-      positions[index * taps + tap] = from + Math.min(Math.max(start + tap, 0), length - 1)
-    }
+    starts[index] = start
   }
-  return { taps, positions, weights }
+  return { taps, starts, weights }
 }
 
 /** Keys' cubic convolution with a = -0.75, in float32 as OpenCV's interpolateCubic. */
@@ -117,59 +162,4 @@ function roundWeight(value: number): number {
   const scaled = value * weightOne
   const rounded = Math.round(scaled)
   return Math.abs(scaled % 1) === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded
-}
-
-function resizeRow(picture: Pixels, row: number, columns: Axis, width: number, line: Int32Array): void {
-  const { data } = picture
-  const { positions, weights } = columns
-  const start = row * picture.width
-  if (columns.taps === 2) {
-    for (let x = 0; x < width; x += 1) {
-      const a = (start + positions[x * 2]!) * 3
-      const b = (start + positions[x * 2 + 1]!) * 3
-      const wa = weights[x * 2]!
-      const wb = weights[x * 2 + 1]!
-      line[x * 3] = data[a]! * wa + data[b]! * wb
-      line[x * 3 + 1] = data[a + 1]! * wa + data[b + 1]! * wb
-      line[x * 3 + 2] = data[a + 2]! * wa + data[b + 2]! * wb
-    }
-    return
-  }
-  for (let x = 0; x < width; x += 1) {
-    const a = (start + positions[x * 4]!) * 3
-    const b = (start + positions[x * 4 + 1]!) * 3
-    const c = (start + positions[x * 4 + 2]!) * 3
-    const d = (start + positions[x * 4 + 3]!) * 3
-    const wa = weights[x * 4]!
-    const wb = weights[x * 4 + 1]!
-    const wc = weights[x * 4 + 2]!
-    const wd = weights[x * 4 + 3]!
-    line[x * 3] = data[a]! * wa + data[b]! * wb + data[c]! * wc + data[d]! * wd
-    line[x * 3 + 1] = data[a + 1]! * wa + data[b + 1]! * wb + data[c + 1]! * wc + data[d + 1]! * wd
-    line[x * 3 + 2] = data[a + 2]! * wa + data[b + 2]! * wb + data[c + 2]! * wc + data[d + 2]! * wd
-  }
-}
-
-function blend2(lines: readonly Int32Array[], weights: Int32Array, y: number, out: Uint8Array, length: number): void {
-  const [a, b] = lines as [Int32Array, Int32Array]
-  const wa = weights[y * 2]!
-  const wb = weights[y * 2 + 1]!
-  const at = y * length
-  for (let x = 0; x < length; x += 1) {
-    // OpenCV's vertical pass of the linear case drops low bits in this order.
-    out[at + x] = (((wa * (a[x]! >> 4)) >> 16) + ((wb * (b[x]! >> 4)) >> 16) + 2) >> 2
-  }
-}
-
-function blend4(lines: readonly Int32Array[], weights: Int32Array, y: number, out: Uint8Array, length: number): void {
-  const [a, b, c, d] = lines as [Int32Array, Int32Array, Int32Array, Int32Array]
-  const wa = weights[y * 4]!
-  const wb = weights[y * 4 + 1]!
-  const wc = weights[y * 4 + 2]!
-  const wd = weights[y * 4 + 3]!
-  const at = y * length
-  for (let x = 0; x < length; x += 1) {
-    const value = (a[x]! * wa + b[x]! * wb + c[x]! * wc + d[x]! * wd + half) >> shift
-    out[at + x] = value < 0 ? 0 : Math.min(value, 255)
-  }
 }

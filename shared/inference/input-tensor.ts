@@ -1,34 +1,33 @@
-/** Pictures at the network's size as the tensor it takes. */
-
-import { axesOf } from './graph-check.ts'
+/** Pictures as the tensor a network takes, a run's worth at a time. */
+import type { Pixels } from '../imaging/decode.ts'
+import type { Kernels } from '../imaging/kernels/kernels.ts'
+import type { RowTarget } from '../imaging/rows.ts'
 import type { InputContract } from './model-manifest.ts'
 import type { RunNetwork, Tensor } from './session.ts'
-import { normalizationTable, writePixels, writePlanes } from './to-tensor.ts'
+import { InputTensor } from './to-tensor.ts'
 
 export type Outputs = Readonly<Record<string, Tensor>>
 
 /**
- * A function that runs the network on pictures of height · width · 3 bytes of RGB, `input.maxBatch` at a time. Gives
- * the outputs of each run, with how many pictures it was of.
+ * A function that runs the network on pictures, `input.maxBatch` at a time; `lay` makes each one's rows at the network's
+ * size. Gives the outputs of each run, with how many pictures it was of.
  */
 export function feeder(
   input: InputContract,
+  kernels: Kernels,
+  lay: (picture: Pixels, target: RowTarget) => void,
 ): (
-  pictures: readonly Uint8Array[],
+  pictures: readonly Pixels[],
   run: RunNetwork,
 ) => Promise<readonly { readonly outputs: Outputs; readonly count: number }[]> {
-  const table = normalizationTable(input)
-  const axes = axesOf(input)
-  const size = axes[0] * axes[1] * axes[2]
-  const write = input.layout === 'NCHW' ? writePlanes : writePixels
+  const tensor = new InputTensor(kernels, input)
   return async (pictures, run) => {
     const most = input.maxBatch ?? pictures.length
     const runs: { outputs: Outputs; count: number }[] = []
     for (let from = 0; from < pictures.length; from += most) {
       const batch = pictures.slice(from, from + most)
-      const data = new Float32Array(batch.length * size)
-      for (const [index, rgb] of batch.entries()) write(rgb, table, data, index * size)
-      runs.push({ outputs: await run({ [input.name]: { data, dims: [batch.length, ...axes] } }), count: batch.length })
+      for (const [index, picture] of batch.entries()) lay(picture, tensor.rowsOf(index))
+      runs.push({ outputs: await run({ [input.name]: tensor.of(batch.length) }), count: batch.length })
     }
     return runs
   }

@@ -41,7 +41,7 @@ interface Pending<In, Out> {
 interface Started {
   readonly worker: Worker
   readonly execution: Execution
-  readonly msPerPicture: number
+  readonly msPerPicture: number | null
 }
 
 interface Slot<In, Out> {
@@ -71,7 +71,7 @@ export async function openOnnxSession<In, Out>(options: SessionOptions): Promise
 
 class OnnxSession<In, Out> implements Session<In, Out> {
   readonly closed: Promise<void>
-  readonly msPerPicture: number
+  readonly msPerPicture: number | null
   readonly #end = Promise.withResolvers<void>()
   readonly #slots: Slot<In, Out>[]
   readonly #queue: Pending<In, Out>[] = []
@@ -88,7 +88,8 @@ class OnnxSession<In, Out> implements Session<In, Out> {
   constructor(workers: readonly Started[], setup: WorkerSetup, options: SessionOptions) {
     this.closed = this.#end.promise
     this.closed.catch(() => undefined) // Told to whoever awaits `closed`; nobody has to.
-    this.msPerPicture = Math.min(...workers.map((started) => started.msPerPicture))
+    const times = workers.flatMap((started) => started.msPerPicture ?? [])
+    this.msPerPicture = times.length === 0 ? null : Math.min(...times)
     this.#setup = setup
     this.#maxBatch = setup.input.maxBatch ?? options.maxBatch ?? defaultBatch(setup)
     this.#maxWaitMs = options.maxWaitMs ?? 0
@@ -242,7 +243,7 @@ const defaultBatch = ({ executionProviders }: WorkerSetup): number =>
   executionProviders.every((name) => name === 'cpu') ? 1 : 8
 
 function setupOf(options: SessionOptions): WorkerSetup {
-  const { model, task, contract, threadsPerWorker, executionProviders, executionFallback } = options
+  const { model, task, contract, threadsPerWorker, executionProviders, executionFallback, isTimed } = options
   return {
     modelPath: model.path,
     taskUrl: task.href,
@@ -250,6 +251,7 @@ function setupOf(options: SessionOptions): WorkerSetup {
     threads: threadsPerWorker,
     executionProviders: executionProviders ?? ['cpu'],
     executionFallback: executionFallback ?? false,
+    isTimed: isTimed ?? false,
     input: model.manifest.input,
     output: model.manifest.output,
   }

@@ -20,7 +20,7 @@ export interface Form<M extends ModelManifest> {
 
 /** What a session has to tell. */
 interface Timed extends AsyncDisposable {
-  readonly msPerPicture: number
+  readonly msPerPicture: number | null
 }
 
 /** Vectors of two forms that are less alike do not go into one gallery. */
@@ -108,6 +108,6 @@ async function timeOf<M extends ModelManifest>(
   workers: WorkerOptions,
   open: (model: Model<M>, workers: WorkerOptions) => Promise<Timed>,
 ): Promise<number> {
-  await using session = await open(model, { ...workers, workers: 1 })
-  return session.msPerPicture
+  await using session = await open(model, { ...workers, workers: 1, isTimed: true })
+  return session.msPerPicture ?? Number.NaN
 }

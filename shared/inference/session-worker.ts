@@ -11,6 +11,8 @@ import type { FromWorker, ItemAnswer, ToWorker, WorkerSetup } from './worker-pro
 const setup = workerData as WorkerSetup
 const port = parentPort
 if (port === null) throw new Error('session-worker.ts runs as a worker thread')
+/** Shorter times are mostly rounding. */
+const leastTimedMs = 60
 const send = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void =>
   port.postMessage(message, [...transfer])
 
@@ -21,12 +23,14 @@ try {
     close: (opened) => opened.release(),
   })
   checkContract(session, setup)
-  const run = runner(session, outputNames(setup.input, setup.output))
+  const made: ArrayBuffer[] = []
+  const run = runner(session, outputNames(setup.input, setup.output), made)
   const { createTask } = (await import(setup.taskUrl)) as { createTask: CreateTask<unknown, unknown, unknown> }
   const task = createTask(setup.contract)
   // The canary is also the warm-up: the first run allocates and is many times slower.
   await task.checkCanary(run)
-  const msPerPicture = await timeOf(task, run)
+  const msPerPicture = setup.isTimed ? await timeOf(task, run) : null
+  free(made.splice(0))
   port.on('message', (message: ToWorker) => {
     if (message === 'stop') {
       session.release().then(
@@ -37,8 +41,8 @@ try {
     }
     answer(task, message.inputs, run).then(({ answers, transfer }) => {
       send({ kind: 'answers', answers }, transfer)
-      // At once: megabytes a picture, left to it, would keep the garbage collector busy.
-      for (const buffer of message.moved) if (!buffer.detached) buffer.transfer(0)
+      free(message.moved)
+      free(made.splice(0))
     })
   })
   send({ kind: 'ready', execution, msPerPicture })
@@ -46,19 +50,28 @@ try {
   send({ kind: 'failed', error: toPortable(error, 'INFERENCE_FAILED') })
 }
 
-/** ms of this thread's processor, the best of a few: so another's work on the machine counts little. */
+/** At once: megabytes a picture, left to it, would keep the garbage collector busy. What the answers took along is gone already. */
+function free(buffers: readonly ArrayBuffer[]): void {
+  for (const buffer of buffers) if (!buffer.detached) buffer.transfer(0)
+}
+
+/**
+ * ms of this thread's processor for a picture: of other work on the machine little is seen in it. The system counts in steps of
+ * some ms, so it takes a while.
+ */
 async function timeOf(task: Task<unknown, unknown>, run: RunNetwork): Promise<number> {
-  let best = Number.POSITIVE_INFINITY
+  let pictures = 0
+  let spent = 0
   const timed: RunNetwork = async (feeds) => {
     const before = process.threadCpuUsage()
     const outputs = await run(feeds)
     const { user, system } = process.threadCpuUsage(before)
-    const pictures = Object.values(feeds)[0]?.dims[0] ?? 1
-    best = Math.min(best, (user + system) / 1000 / pictures)
+    spent += (user + system) / 1000
+    pictures += Object.values(feeds)[0]?.dims[0] ?? 1
     return outputs
   }
-  for (let round = 0; round < 5; round += 1) await task.checkCanary(timed)
-  return best
+  for (let round = 0; round < 2 || (round < 50 && spent < leastTimedMs); round += 1) await task.checkCanary(timed)
+  return spent / pictures
 }
 
 async function openSession(options: WorkerSetup, providers: readonly string[]): Promise<InferenceSession> {
@@ -90,20 +103,24 @@ function checkContract(session: InferenceSession, { modelPath, input, output }: 
   if (problem !== null) throw new SightlineError('MODEL_CONTRACT', `${modelPath} does not fit its manifest: ${problem}`)
 }
 
-/** Tasks know float32 alone; a graph of float16 is fed and read through it. */
-function runner(session: InferenceSession, names: readonly string[]): RunNetwork {
+/** Tasks know float32 alone; a graph of float16 is fed and read through it. What a run leaves behind is added to `made`. */
+function runner(session: InferenceSession, names: readonly string[], made: ArrayBuffer[]): RunNetwork {
   const isHalf = session.inputMetadata.some((value) => value.isTensor && value.type === 'float16')
+  const keep = <T extends ArrayBufferView>(view: T): T => {
+    if (view.buffer instanceof ArrayBuffer) made.push(view.buffer)
+    return view
+  }
   return async (feeds) => {
     const inputs: Record<string, OrtTensor> = {}
     for (const [name, { data, dims }] of Object.entries(feeds)) {
-      inputs[name] = isHalf ? halfTensor(data, dims) : new OrtTensor('float32', data, [...dims])
+      inputs[name] = isHalf ? halfTensor(keep(new Float16Array(data)), dims) : new OrtTensor('float32', data, [...dims])
     }
     const outputs: Record<string, Tensor> = {}
     for (const [name, { type, data, dims }] of Object.entries(await session.run(inputs, [...names]))) {
-      if (data instanceof Float32Array) outputs[name] = { data, dims }
+      if (data instanceof Float32Array) outputs[name] = { data: keep(data), dims }
       else if (type === 'float16' && ArrayBuffer.isView(data)) {
-        const half = new Float16Array(data.buffer, data.byteOffset, data.byteLength / 2)
-        outputs[name] = { data: new Float32Array(half), dims }
+        const half = new Float16Array(keep(data).buffer, data.byteOffset, data.byteLength / 2)
+        outputs[name] = { data: keep(new Float32Array(half)), dims }
       }
     }
     return outputs
@@ -111,8 +128,8 @@ function runner(session: InferenceSession, names: readonly string[]): RunNetwork
 }
 
 /** The native side of onnxruntime-node 1.30 takes a Float16Array for an empty one (onnxruntime#32323): it is given the bits. */
-function halfTensor(data: Float32Array, dims: readonly number[]): OrtTensor {
-  const bits = new Uint16Array(new Float16Array(data).buffer)
+function halfTensor({ buffer }: Float16Array, dims: readonly number[]): OrtTensor {
+  const bits = new Uint16Array(buffer)
   return Object.defineProperty(new OrtTensor('float16', bits, [...dims]), 'cpuData', { value: bits })
 }
 

@@ -35,8 +35,8 @@ export interface Session<In, Out> extends AsyncDisposable {
   readonly queued: number
   /** Where the network runs; of a worker that fell back, if one did. */
   readonly execution: Execution
-  /** ms that the network takes for a picture of its canary, in the quickest worker, measured at the start. */
-  readonly msPerPicture: number
+  /** ms of a processor that the network takes for a picture of its canary, in the quickest worker; null where it was not timed. */
+  readonly msPerPicture: number | null
   /** Rejects when a worker died and can't be replaced; resolves when disposed. */
   readonly closed: Promise<void>
 }

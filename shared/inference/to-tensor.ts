@@ -1,51 +1,72 @@
-/** 8-bit RGB pixels as the float32 planes a network takes. */
+/** 8-bit RGB rows as the float32 values of a network's input, which lie in the kernels' memory and are used again for every run. */
+import type { Kernels } from '../imaging/kernels/kernels.ts'
+import type { RowTarget } from '../imaging/rows.ts'
+import { axesOf } from './graph-check.ts'
 import type { InputContract } from './model-manifest.ts'
+import type { Tensor } from './session.ts'
 
-/** The contract's `(x · scale - mean) / std` for every value a byte can have, 256 a plane, in the network's channel order. */
-export function normalizationTable({ scale, mean, std, colorOrder }: InputContract): {
-  readonly values: Float32Array
-  /** Channel of an RGB pixel that goes to each plane. */
-  readonly channels: readonly [number, number, number]
-} {
-  const values = new Float32Array(3 * 256)
-  for (let plane = 0; plane < 3; plane += 1) {
-    for (let byte = 0; byte < 256; byte += 1) {
-      values[plane * 256 + byte] = (byte * scale - mean[plane]!) / std[plane]!
+/** What a byte can be. */
+const levels = 256
+const tableBytes = 3 * levels * 4
+
+/** The one input tensor of a worker: `[pictures, 3, height, width]` or `[pictures, height, width, 3]`, as the contract says. */
+export class InputTensor {
+  readonly #kernels: Kernels
+  readonly #input: InputContract
+  readonly #axes: readonly [number, number, number]
+  /** Bytes of one picture. */
+  readonly #size: number
+  readonly #row: number
+  readonly #table: number
+
+  constructor(kernels: Kernels, input: InputContract) {
+    this.#kernels = kernels
+    this.#input = input
+    this.#axes = axesOf(input)
+    this.#size = input.width * input.height * 3 * 4
+    this.#row = aligned(input.width * 3)
+    this.#table = kernels.hold(tableBytes)
+    kernels.floats(this.#table, 3 * levels).set(normalizationTable(input))
+  }
+
+  /** Takes the rows of a picture, of the network's size, as number `picture` of the run; those before it stay as they are. */
+  rowsOf(picture: number): RowTarget {
+    this.#kernels.hold(tableBytes + this.#row + (picture + 1) * this.#size)
+    const { loops } = this.#kernels
+    const { width, height, layout, colorOrder } = this.#input
+    const table = this.#table
+    const row = table + tableBytes
+    const start = row + this.#row + picture * this.#size
+    const [step, channel] = layout === 'NCHW' ? [4, width * height * 4] : [12, 4]
+    const [red, blue] = colorOrder === 'RGB' ? [start, start + 2 * channel] : [start + 2 * channel, start]
+    const green = start + channel
+    return {
+      addressOf: (x) => row + x * 3,
+      onRow(x, y, count) {
+        const at = (y * width + x) * step
+        loops.writeRow(row + x * 3, count, table, red + at, green + at, blue + at, step)
+      },
     }
   }
-  return { values, channels: colorOrder === 'RGB' ? [0, 1, 2] : [2, 1, 0] }
-}
 
-/**
- * Writes height · width · 3 bytes of RGB as three planes into `tensor` at `offset` (NCHW).
- * `mean` and `std` are in the network's channel order.
- */
-export function writePlanes(
-  rgb: Uint8Array,
-  table: ReturnType<typeof normalizationTable>,
-  tensor: Float32Array,
-  offset: number,
-): void {
-  const size = rgb.length / 3
-  for (let plane = 0; plane < 3; plane += 1) {
-    const values = table.values.subarray(plane * 256, plane * 256 + 256)
-    const at = offset + plane * size
-    for (let pixel = 0, from = table.channels[plane]!; pixel < size; pixel += 1, from += 3) {
-      tensor[at + pixel] = values[rgb[from]!]!
-    }
+  /** The first `pictures` of them, in place: valid until the memory grows or they are written again. */
+  of(pictures: number): Tensor {
+    const data = this.#kernels.floats(this.#table + tableBytes + this.#row, (pictures * this.#size) / 4)
+    return { data, dims: [pictures, ...this.#axes] }
   }
 }
 
-/** As `writePlanes`, pixel after pixel (NHWC). */
-export function writePixels(
-  rgb: Uint8Array,
-  table: ReturnType<typeof normalizationTable>,
-  tensor: Float32Array,
-  offset: number,
-): void {
-  for (let at = 0; at < rgb.length; at += 3) {
-    for (let channel = 0; channel < 3; channel += 1) {
-      tensor[offset + at + channel] = table.values[channel * 256 + rgb[at + table.channels[channel]!]!]!
+/** The contract's `(x · scale - mean) / std` for every value a byte can have: 256 for red, for green and for blue. */
+function normalizationTable({ scale, mean, std, colorOrder }: InputContract): Float32Array {
+  const values = new Float32Array(3 * levels)
+  for (let channel = 0; channel < 3; channel += 1) {
+    // mean and std are in the network's order of channels.
+    const plane = colorOrder === 'RGB' ? channel : 2 - channel
+    for (let byte = 0; byte < levels; byte += 1) {
+      values[channel * levels + byte] = (byte * scale - mean[plane]!) / std[plane]!
     }
   }
+  return values
 }
+
+const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64

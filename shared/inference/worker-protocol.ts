@@ -11,6 +11,7 @@ export interface WorkerSetup {
   readonly threads: number
   readonly executionProviders: readonly string[]
   readonly executionFallback: boolean
+  readonly isTimed: boolean
   readonly input: InputContract
   readonly output: NetworkOutput
 }
@@ -26,7 +27,7 @@ export interface Batch {
 export type ToWorker = Batch | 'stop'
 
 export type FromWorker =
-  /** `msPerPicture`: of a run on the canary. */
-  | { readonly kind: 'ready'; readonly execution: Execution; readonly msPerPicture: number }
+  /** `msPerPicture`: of runs on the canary, where the worker was to be timed. */
+  | { readonly kind: 'ready'; readonly execution: Execution; readonly msPerPicture: number | null }
   | { readonly kind: 'failed'; readonly error: PortableError }
   | { readonly kind: 'answers'; readonly answers: readonly ItemAnswer[] }

@@ -14,6 +14,8 @@ export interface WorkerOptions {
   readonly executionProviders?: readonly string[]
   /** Where one of them is missing the network runs on the others, or the CPU, and `Session.execution` says so. @default false */
   readonly executionFallback?: boolean
+  /** Each worker takes the network's time when it starts. @default false */
+  readonly isTimed?: boolean
   /** Told the size of each batch that a worker is given. */
   readonly onBatch?: (size: number) => void
 }

@@ -10,6 +10,7 @@ import { modelsPullCommand } from '../../cli/commands/models-pull.ts'
 import { readPicture } from '../../pipeline/pictures.ts'
 import { unpack } from '../../registry/archive.ts'
 import { type Role, roles } from '../../registry/catalogue.ts'
+import { Kernels } from '../../shared/imaging/kernels/kernels.ts'
 import { cropAndResize } from '../../shared/imaging/resize.ts'
 import { runCli } from '../harness/cli.ts'
 import { convertScript } from '../harness/paddle.ts'
@@ -95,11 +96,13 @@ describe.skipIf(paddle === undefined)('PP-ShiTuV2 with seeded weights', () => {
     }
     const boxesOf = await paddleAnswers<{ boxes: number[][] }>('detector', join(root, 'scenes'))
     const best = boxesOf.map(({ boxes }) => boxes.slice(0, 5).map(([, ...corners]) => corners))
+    const kernels = new Kernels()
     for (const scene of scenes) {
       const pixels = await readPicture(join(root, 'scenes', `${scene}.png`))
       for (const [index, corners] of best[scene]!.entries()) {
         const [x1, y1, x2, y2] = corners.map(Math.trunc) as [number, number, number, number]
-        const crop = cropAndResize(pixels, { x1, y1, x2, y2 }, 224, 224, 'linear')
+        const size = { width: 224, height: 224, interpolation: 'linear' } as const
+        const crop = cropAndResize(kernels, { picture: pixels, rect: { x1, y1, x2, y2 }, ...size })
         const raw = { width: 224, height: 224, channels: 3 as const }
         await sharp(crop, { raw })
           .png()

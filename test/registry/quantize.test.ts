@@ -72,7 +72,7 @@ describe.skipIf(int8 === undefined)('a model becomes an int8 model', () => {
     expect(made.err).toContain('line 14: ')
     expect(made.err).toMatch(/broken\.jpg: IMAGE_UNREADABLE: .*left out/)
     expect(made.err).toMatch(/recall@1 of 6 pictures +1\.0000 +1\.0000 +0\.0000\n/)
-    expect(made.err).toMatch(/mean cosine to the float form +1\.0000 +0\.9\d+ +0\.0\d+\n/)
+    expect(made.err).toMatch(/median cosine to the float form +1\.0000 +0\.9\d+ +0\.0\d+\n/)
     expect(made.out).toBe('general-lite-int8: registered, in use\n')
     expect(await there()).toEqual(['general-lite', 'general-lite-int8', 'index.json', 'mainbody-lite'])
     const [float, small] = await Promise.all(

@@ -186,11 +186,23 @@ export declare type Detection = Message<"sightline.v1.Detection"> & {
   box?: Box | undefined;
 
   /**
-   * encoded picture of the box, at the embedder's input size
+   * picture of the box, at the embedder's input size
    *
    * @generated from field: bytes crop = 2;
    */
   crop: Uint8Array;
+
+  /**
+   * of a crop that is bare pixels, RGB row by row; 0 where it is an encoded picture
+   *
+   * @generated from field: uint32 width = 3;
+   */
+  width: number;
+
+  /**
+   * @generated from field: uint32 height = 4;
+   */
+  height: number;
 };
 
 /**

@@ -35,7 +35,7 @@ function detector(state: State, { scope = 'a', fail = async () => undefined as u
   const stage = detectStage({
     session: {
       queued: 0,
-      msPerPicture: 1,
+      msPerPicture: null,
       execution: { providers: ['cpu'], fellBack: null } as never,
       closed: new Promise(() => undefined),
       submit: async () => {
@@ -47,7 +47,7 @@ function detector(state: State, { scope = 'a', fail = async () => undefined as u
     model: { name: 'none', sha256: 'aa' },
     detectionThreshold: 0.5,
     limits: { maxBytes: 2 ** 20, maxPixels: 1e6, timeoutSeconds: 20 },
-    cropCodec: { format: 'ppm' },
+    cropCodec: { format: 'raw' },
     maxFrameAgeMs: () => 3_600_000,
     memory: new FrameMemory(state, options),
     framesAtOnce: 4,

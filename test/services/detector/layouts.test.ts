@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { decode } from '../../../services/detector/decode.ts'
 import { placementOf, toFrame, toNetworkSize } from '../../../services/detector/placement.ts'
+import { Kernels } from '../../../shared/imaging/kernels/kernels.ts'
 import { type DetectorOutput, detectorOutputSchema } from '../../../shared/inference/detector-output.ts'
 import type { Outputs } from '../../../shared/inference/input-tensor.ts'
 import type { DetectorInput } from '../../../shared/inference/model-manifest.ts'
@@ -132,7 +133,7 @@ describe('a letterboxed picture', () => {
     (name, hex) => {
       const [, across, down, at] = /^(\d+)x(\d+) (centre|top-left)$/.exec(name)!
       const input = detectorInput(Number(across), Number(down), { pad: 114, at: at as 'centre' | 'top-left' })
-      expect(Buffer.from(toNetworkSize(picture, input)).toString('hex')).toBe(hex)
+      expect(Buffer.from(toNetworkSize(new Kernels(), picture, input)).toString('hex')).toBe(hex)
     },
   )
 

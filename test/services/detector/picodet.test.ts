@@ -2,9 +2,11 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { decode } from '../../../services/detector/decode.ts'
+import { decodePicodet, picodetStatistics } from '../../../services/detector/picodet.ts'
 import type { PicodetOutput } from '../../../shared/inference/detector-output.ts'
 import type { Outputs } from '../../../shared/inference/input-tensor.ts'
 import { noise } from '../../harness/noise.ts'
+import * as plain from '../../harness/pixels/picodet.ts'
 import { detectorInput } from './detector-input.ts'
 
 const heads = ['a', 'b', 'c', 'd']
@@ -62,6 +64,14 @@ describe('the heads of a picture', () => {
   })
 })
 
+test('an answer that is not a number shows in the statistics that the canary is held to', () => {
+  const [mean] = picodetStatistics(
+    answer(0, () => Number.NaN),
+    output,
+  )
+  expect(mean).toBeNaN()
+})
+
 test('a box reaching out of the frame is clipped, one outside it is none', () => {
   const found = decode(output, answer(0), 0, input, frame, { ...options, scoreThreshold: 0.03, maxBoxes: 1000 })
   expect(found.length).toBeGreaterThan(20)
@@ -71,4 +81,52 @@ test('a box reaching out of the frame is clipped, one outside it is none', () =>
     expect(y2).toBeLessThanOrEqual(100)
     expect(Math.min(x2 - x1, y2 - y1)).toBeGreaterThanOrEqual(1)
   }
+})
+
+describe('every number is that of the plain reading', () => {
+  const apart: PicodetOutput = {
+    kind: 'picodet',
+    heads: [
+      { scores: 's0', distances: 'd0' },
+      { scores: 's1', distances: 'd1' },
+    ],
+    strides: [16, 32],
+    bins: 5,
+    classes: 3,
+  }
+  const joined: PicodetOutput = { kind: 'picodet', heads: ['h0', 'h1'], strides: [16, 32], bins: 5, classes: 3 }
+  const tensor = (seed: number, dims: readonly number[], change: (byte: number) => number) => ({
+    data: Float32Array.from(
+      noise(
+        dims.reduce((a, b) => a * b),
+        seed,
+      ),
+      change,
+    ),
+    dims,
+  })
+  const grids = [
+    [4, 8],
+    [2, 4],
+  ] as const
+
+  test.each([0, 0.05, 0.5, 0.9, 1])('from a score of %f on, both pictures of a run', (scoreThreshold) => {
+    for (let seed = 0; seed < 20; seed += 1) {
+      const found: Outputs = Object.fromEntries(
+        grids.flatMap(([rows, columns], level) => [
+          [`s${level}`, tensor(seed, [2, rows * columns, 3], (byte) => byte / 255)],
+          [`d${level}`, tensor(seed + 100, [2, rows * columns, 20], (byte) => (byte - 128) / 16)],
+          [`h${level}`, tensor(seed + 200, [2, 23, rows, columns], (byte) => (byte - 128) / 16)],
+        ]),
+      )
+      for (const one of [apart, joined, { ...joined, classes: 1, bins: 5 }]) {
+        expect(picodetStatistics(found, one)).toEqual(plain.picodetStatistics(found, one))
+        for (const topPerLevel of [3, 1000]) {
+          const asked = { scoreThreshold, topPerLevel }
+          expect(decodePicodet(found, 1, one, input, asked)).toEqual(plain.decodePicodet(found, 1, one, input, asked))
+          expect(decodePicodet(found, 0, one, input, asked)).toEqual(plain.decodePicodet(found, 0, one, input, asked))
+        }
+      }
+    }
+  })
 })

@@ -1,5 +1,7 @@
 /** The wire format is pinned byte by byte: services of two versions must read each other. */
+import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
+import { DetectionsSchema } from '../../../shared/contracts/gen/sightline_pb.js'
 import type { Detections, Embeddings } from '../../../shared/contracts/messages.ts'
 import {
   decodeDetections,
@@ -38,6 +40,24 @@ const embeddings: Embeddings = {
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 describe('detections', () => {
+  test('are, with any crops, what the library writes and reads', () => {
+    for (const length of [1, 127, 128, 16_383, 16_384, 150_528]) {
+      const crop = new Uint8Array(length).fill(length)
+      const size = { width: length, height: 1 }
+      const message = {
+        ...detections,
+        detections: [
+          { box, crop },
+          { box, crop, size },
+          { box, crop },
+        ],
+      }
+      const wire = encodeDetections(message)
+      expect(decodeDetections(wire)).toEqual(message)
+      expect(toBinary(DetectionsSchema, fromBinary(DetectionsSchema, wire))).toEqual(wire)
+    }
+  })
+
   test('are written as they always were', () => {
     expect(hex(encodeDetections(detections))).toMatchInlineSnapshot(
       `"080112320a1063616d2d31406672616d65732d302d37120563616d2d311a0a6672616d65732d302d3720fbd095ffbc3128800530e0031a1f0a190d0000803f15000000401d0000f44125000020422d0000003f1202ffd822070a0164120261612d0000803e321209000000000000f03f110000000000000040"`,

@@ -10,7 +10,7 @@ const golden = JSON.parse(readFileSync(new URL('../../golden/canary.json', impor
 }
 const pattern = (size: string): Uint8Array => {
   const [width = 0, height = 0] = size.split('x').map(Number)
-  return canaryPattern(width, height)
+  return canaryPattern({ width, height }).data
 }
 
 test.each(Object.entries(golden.hex))('%s: byte by byte', (size, hex) => {
