@@ -12,6 +12,7 @@ import { modelsQuantizeCommand } from './commands/models-quantize.ts'
 import { publishCommand } from './commands/publish.ts'
 import { recognizeCommand } from './commands/recognize.ts'
 import { runCommand } from './commands/run.ts'
+import { statusCommand } from './commands/status.ts'
 import { topicsCreateCommand, topicsListCommand } from './commands/topics.ts'
 import { watchCommand } from './commands/watch.ts'
 
@@ -34,6 +35,7 @@ const commands: readonly Command[] = [
   topicsListCommand,
   publishCommand,
   watchCommand,
+  statusCommand,
   dlqListCommand,
   dlqShowCommand,
   dlqRedriveCommand,

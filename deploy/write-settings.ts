@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { envExample, withSettings } from './settings-files.ts'
 
-const compose = new URL('../docker-compose.yml', import.meta.url)
-await writeFile(compose, withSettings(await readFile(compose, 'utf8')))
-await writeFile(new URL('../.env.example', import.meta.url), envExample())
+const file = (name: string): URL => new URL(`../${name}`, import.meta.url)
+const compose = withSettings(await readFile(file('docker-compose.yml'), 'utf8'))
+await writeFile(file('docker-compose.yml'), compose)
+await writeFile(file('.env.example'), envExample(compose, await readFile(file('docker-compose.gpu.yml'), 'utf8')))

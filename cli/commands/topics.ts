@@ -2,26 +2,21 @@
 
 import type { TopicSpec } from '@sightline/shared/bus/kafka/kafka-topics.ts'
 import { describeTopics, ensureTopics, type TopicReport } from '@sightline/shared/bus/kafka/kafka-topics.ts'
-import { defaultTopicPlan, planTopics } from '@sightline/shared/contracts/topic-plan.ts'
-import { type Command, flag, number, type Terminal, type Values } from '../command.ts'
+import { planTopics } from '@sightline/shared/contracts/topic-plan.ts'
+import { describeFlags } from '@sightline/shared/process/settings-help.ts'
+import { topicPlanOf, topicSettings } from '@sightline/shared/process/topic-settings.ts'
+import { type Command, flag, type Terminal, type Values } from '../command.ts'
+import { flagOptions, readFlags } from '../flags.ts'
 import { type Kafka, kafkaHelp, kafkaOf, kafkaOptions } from '../kafka-flags.ts'
 
 const options = {
   ...kafkaOptions,
-  partitions: { type: 'string' },
-  replication: { type: 'string' },
-  'retention-hours': { type: 'string' },
-  'long-retention-hours': { type: 'string' },
+  ...flagOptions(topicSettings),
   strict: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const
 
-const { partitions, replication, retentionHours, longRetentionHours } = defaultTopicPlan
-
-const optionsHelp = `  --partitions N          of every topic: the most instances of a service that share the work (default: ${partitions})
-  --replication N         copies of every topic; 3 where there are that many brokers (default: ${replication})
-  --retention-hours H     frames and what is made of them are kept (default: ${retentionHours})
-  --long-retention-hours H  recognition events and dead letters are kept (default: ${longRetentionHours})
+const optionsHelp = `${describeFlags(topicSettings)}
   --strict                exit code 1 where a topic is not as it should be
   --json                  a JSON line a topic
 ${kafkaHelp}`
@@ -58,15 +53,7 @@ async function report(
   look: (connection: Kafka['connection'], specs: readonly TopicSpec[]) => Promise<readonly TopicReport[]>,
 ): Promise<number> {
   const { connection, prefix } = await kafkaOf(values, terminal)
-  const whole = (name: string) => number(values, name, { min: 1, max: 10_000, integer: true })
-  const hours = (name: string) => number(values, name, { min: 0.001, max: 1e6 })
-  const specs = planTopics({
-    prefix,
-    partitions: whole('partitions') ?? partitions,
-    replication: whole('replication') ?? replication,
-    retentionHours: hours('retention-hours') ?? retentionHours,
-    longRetentionHours: hours('long-retention-hours') ?? longRetentionHours,
-  })
+  const specs = planTopics(topicPlanOf(await readFlags(topicSettings, values, terminal), prefix))
   const reports = await look(connection, specs)
   for (const topic of reports) terminal.out(flag(values, 'json') ? JSON.stringify(topic) : lines(topic))
   const isRight = reports.every(({ state, differences }) => state !== 'missing' && differences.length === 0)

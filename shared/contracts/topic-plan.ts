@@ -12,6 +12,8 @@ export interface TopicPlanOptions {
   readonly retentionHours: number
   /** How long recognition events and dead letters are kept: someone may have to come back to them. */
   readonly longRetentionHours: number
+  /** Most bytes of a topic, all partitions together, of one copy; null where time alone decides. */
+  readonly retentionBytes: number | null
 }
 
 export const defaultTopicPlan: TopicPlanOptions = {
@@ -20,11 +22,15 @@ export const defaultTopicPlan: TopicPlanOptions = {
   replication: 1,
   retentionHours: 24,
   longRetentionHours: 14 * 24,
+  retentionBytes: null,
 }
+
+/** Kafka's own size of a segment. */
+const defaultSegmentBytes = 2 ** 30
 
 /** Every topic, dead-letter topics included. */
 export function planTopics(options: TopicPlanOptions): readonly TopicSpec[] {
-  const { partitions, replication, retentionHours, longRetentionHours } = options
+  const { partitions, replication, retentionHours, longRetentionHours, retentionBytes } = options
   const topics = topicNames(options.prefix)
   const spec = (name: string, hours: number, config: TopicSpec['config'] = {}): TopicSpec => ({
     name,
@@ -34,6 +40,7 @@ export function planTopics(options: TopicPlanOptions): readonly TopicSpec[] {
       'max.message.bytes': String(defaultMessageLimit(name)),
       'cleanup.policy': 'delete',
       'retention.ms': String(hours * 3_600_000),
+      ...(retentionBytes === null ? {} : sizeLimit(retentionBytes / partitions, defaultMessageLimit(name))),
       ...config,
     },
   })
@@ -45,4 +52,17 @@ export function planTopics(options: TopicPlanOptions): readonly TopicSpec[] {
     }),
     ...deadLetterTopics(topics).map((name) => spec(name, longRetentionHours)),
   ]
+}
+
+/**
+ * Kafka deletes whole segments, and one only where what is left holds the bytes to retain: a partition takes those and a
+ * segment more. So three quarters of its share are retained, in segments of a quarter.
+ */
+function sizeLimit(partitionBytes: number, messageLimit: number): TopicSpec['config'] {
+  // A segment takes at least one message.
+  const segment = Math.max(2 * messageLimit, Math.min(defaultSegmentBytes, Math.floor(partitionBytes / 4)))
+  return {
+    'retention.bytes': String(Math.max(segment, Math.floor(partitionBytes) - segment)),
+    'segment.bytes': String(segment),
+  }
 }

@@ -9,13 +9,18 @@ import { type DetectorManifest, type EmbedderManifest, type Model, readManifest,
 /** The models that come with the project. */
 export const bundledModels: string = fileURLToPath(new URL('../../models/', import.meta.url))
 
+const howToFill =
+  '`sightline models pull pp-shituv2 --to FOLDER --use` fills one, `docker compose --profile pp-shituv2 up` that of Compose'
+
 const indexSchema = z.object({ detector: z.string(), embedder: z.string() })
 
 /** The names of the models in use; throws MODEL_MISSING or MODEL_CONTRACT. */
 export async function readModelsIndex(folder: string): Promise<z.infer<typeof indexSchema>> {
   const path = join(folder, 'index.json')
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new SightlineError('MODEL_MISSING', `${folder} is no models folder: ${path} can't be read`, { cause })
+    throw new SightlineError('MODEL_MISSING', `${folder} is no models folder: ${path} can't be read; ${howToFill}`, {
+      cause,
+    })
   })
   try {
     return indexSchema.parse(JSON.parse(text))

@@ -13,9 +13,13 @@ export const kafkaSettings = settingGroup(
     },
     kafkaClientId: { schema: take.text().default('sightline'), help: "name in the brokers' logs and quotas" },
     kafkaTls: { schema: take.switch().default(false), help: 'encrypt the connection' },
-    kafkaTlsCa: { schema: take.text().optional(), help: 'PEM file of the authority that signed the brokers (TLS)' },
-    kafkaTlsCert: { schema: take.text().optional(), help: 'PEM file of the client certificate (TLS)' },
-    kafkaTlsKey: { schema: take.text().optional(), help: 'PEM file of its key (TLS)' },
+    kafkaTlsCa: {
+      schema: take.text().optional(),
+      help: 'PEM file of the authority that signed the brokers (TLS)',
+      isFile: true,
+    },
+    kafkaTlsCert: { schema: take.text().optional(), help: 'PEM file of the client certificate (TLS)', isFile: true },
+    kafkaTlsKey: { schema: take.text().optional(), help: 'PEM file of its key (TLS)', isFile: true },
     kafkaSaslMechanism: {
       schema: take.choice(['plain', 'scram-sha-256', 'scram-sha-512']).optional(),
       help: 'log in with plain, scram-sha-256 or scram-sha-512',

@@ -8,8 +8,18 @@ export const logLevels = ['debug', 'info', 'warn', 'error'] as const
 
 export type LogLevel = (typeof logLevels)[number]
 
-/** Writes one JSON line a message to `write`; an error is its field `err`, which tells its causes once. */
-export function openLog(service: string, level: LogLevel, write: (line: string) => void): Logger {
+/** For machines, and for people. */
+export const logFormats = ['json', 'text'] as const
+
+export type LogFormat = (typeof logFormats)[number]
+
+/** Writes one line a message to `write`; an error is its field `err`, which tells its causes once. */
+export function openLog(
+  service: string,
+  level: LogLevel,
+  write: (line: string) => void,
+  format: LogFormat = 'json',
+): Logger {
   return pino(
     {
       level,
@@ -18,9 +28,28 @@ export function openLog(service: string, level: LogLevel, write: (line: string) 
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: (error: unknown) => errorFields(error, level === 'debug') },
     },
-    { write },
+    { write: format === 'json' ? write : (line) => write(textLine(line)) },
   )
 }
+
+interface LogLine {
+  readonly level: string
+  readonly time: string
+  readonly msg: string
+  readonly err?: { readonly code?: string; readonly message: string; readonly stack?: string }
+}
+
+/** What happened, why, and on what; where an error was made, on lines of its own. Whose log it is, its reader knows. */
+function textLine(json: string): string {
+  const { level, time, msg, err, service: _, ...fields } = JSON.parse(json) as LogLine & Record<string, unknown>
+  const what = err === undefined ? msg : `${msg}: ${err.message}${err.code === undefined ? '' : ` (${err.code})`}`
+  const words = Object.entries(fields).map(([name, value]) => `${name}=${fieldText(value)}`)
+  const stack = err?.stack === undefined ? '' : `\n${err.stack}`
+  return `${[time, level.padEnd(5), what, ...words].join(' ')}${stack}\n`
+}
+
+const fieldText = (value: unknown): string =>
+  typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)
 
 /** Where an error was made is worth its lines only where nobody foresaw it. */
 function errorFields(error: unknown, isDebug: boolean): Readonly<Record<string, unknown>> {

@@ -1,5 +1,5 @@
 /** The settings of every process of ours: where it answers, what it tells, how long it may take to end. */
-import { logLevels } from './log.ts'
+import { logFormats, logLevels } from './log.ts'
 import { settingGroup } from './settings.ts'
 import { take } from './take.ts'
 
@@ -9,6 +9,10 @@ export const processSettings = settingGroup({
   logLevel: {
     schema: take.choice(logLevels).default('info'),
     help: 'debug, info, warn or error; debug tells of every frame',
+  },
+  logFormat: {
+    schema: take.choice(logFormats).default('json'),
+    help: 'json, a line of it a message, or text for people',
   },
   drainSeconds: { schema: take.number(1, 3600).default(30), help: 'time to finish what is under way after SIGTERM' },
 })

@@ -72,7 +72,7 @@ export async function runProcess<Declared extends Settings>(declared: ProcessDec
     process.exitCode = 2
     return
   }
-  const log = openLog(name, values.logLevel, (line) => process.stdout.write(line))
+  const log = openLog(name, values.logLevel, (line) => process.stdout.write(line), values.logFormat)
   const unknown = unknownVariables(settings, process.env)
   if (unknown.length > 0) log.warn({ variables: unknown }, 'variables that are no settings of this service')
   try {
@@ -82,9 +82,12 @@ export async function runProcess<Declared extends Settings>(declared: ProcessDec
     process.exit(0)
   } catch (error) {
     log.error({ err: error }, 'ended')
-    process.exit(error instanceof SightlineError && error.code === 'CONFIG_INVALID' ? 2 : 1)
+    process.exit(error instanceof SightlineError && isOfSettings(error) ? 2 : 1)
   }
 }
+
+/** What a restart changes nothing about. */
+const isOfSettings = ({ code }: SightlineError): boolean => ['CONFIG_INVALID', 'MODEL_MISSING'].includes(code)
 
 async function live(
   start: (context: ProcessContext) => Promise<{ readonly closed: Promise<void> }>,

@@ -12,6 +12,8 @@ export interface Setting<Schema extends z.ZodType = z.ZodType> {
   readonly help: string
   /** The value appears in no message. */
   readonly isSecret?: boolean
+  /** The value is the path of a file that is read. */
+  readonly isFile?: boolean
   /** Where the command line has a flag for it. */
   readonly flag?: Flag
 }

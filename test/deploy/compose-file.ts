@@ -24,12 +24,18 @@ export interface ComposeService {
   readonly read_only?: boolean
   readonly cap_drop?: readonly string[]
   readonly security_opt?: readonly string[]
+  readonly pull_policy?: string
+  readonly attach?: boolean
+  readonly tmpfs?: readonly string[]
+  readonly secrets?: readonly (string | { readonly source: string; readonly target: string })[]
+  readonly logging?: { readonly driver: string; readonly options: Readonly<Record<string, string>> }
   readonly deploy?: { readonly resources?: { readonly limits?: { readonly memory?: string } } }
 }
 
 export interface ComposeFile {
   readonly services: Readonly<Record<string, ComposeService>>
   readonly volumes: Readonly<Record<string, object>>
+  readonly secrets: Readonly<Record<string, { readonly file: string }>>
 }
 
 export type Variables = Readonly<Record<string, string>>
@@ -56,11 +62,14 @@ function fill(value: unknown, variables: Variables): unknown {
   )
 }
 
-/** `${NAME:-default}`: an empty variable takes the default too. A `$` of any other form is an error. */
+/** `${NAME:-default}` and `${NAME:+instead}`: an empty variable counts as none. `$$` is a `$`; one of any other form is an error. */
 function fillText(text: string, variables: Variables): string {
-  return text.replaceAll(/\$(?:\{([A-Z][A-Z0-9_]*):-([^}]*)\})?/g, (found, name?: string, fallback?: string) => {
+  const form = /\$(?:\$|\{([A-Z][A-Z0-9_]*):([-+])([^}]*)\})?/g
+  return text.replaceAll(form, (found, name?: string, kind?: string, word = '') => {
+    if (found === '$$') return '$'
     if (name === undefined) throw new Error(`a '${found}' that is no \${NAME:-default}`)
-    return variables[name] || (fallback ?? '')
+    const value = variables[name] ?? ''
+    return kind === '+' ? (value === '' ? '' : word) : value === '' ? word : value
   })
 }
 

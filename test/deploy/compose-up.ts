@@ -109,8 +109,11 @@ export class ComposeUp implements AsyncDisposable {
   async #startKafka({ environment = {} }: ComposeService): Promise<Running> {
     const data = join(this.#folder, 'kafka')
     await mkdir(data, { recursive: true })
-    const { KAFKA_HEAP_OPTS: heap, CLUSTER_ID: id, ...settings } = environment
-    const properties = Object.entries(settings).map(([name, value]) => {
+    const { KAFKA_HEAP_OPTS: heap, CLUSTER_ID: id } = environment
+    const settings = Object.entries(environment).filter(
+      ([name]) => name.startsWith('KAFKA_') && name !== 'KAFKA_HEAP_OPTS',
+    )
+    const properties = settings.map(([name, value]) => {
       const property = name
         .replace(/^KAFKA_/, '')
         .toLowerCase()

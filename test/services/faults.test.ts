@@ -4,7 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { Deployment, type Ends, endsLine, frameOf, serviceNames } from '../harness/deployment.ts'
+import { type Ends, endsLine } from '../harness/books.ts'
+import { Deployment, frameOf, serviceNames } from '../harness/deployment.ts'
 import { type KafkaBroker, startKafkaBroker } from '../harness/kafka-broker.ts'
 import { startQdrantServer } from '../harness/qdrant-server.ts'
 import { type RedisServer, startRedisServer } from '../harness/redis-server.ts'
@@ -108,7 +109,11 @@ describe.skipIf(!hasKafka)('under faults every frame ends once', { timeout }, ()
     await sleep(2000)
     const ends = await closeBooks('broker killed', deployment, feed)
     expect(ends).toEqual(clean(ends))
-    for (const service of Object.values(services)) expect((await service.get('/livez')).status).toBe(200)
+    for (const service of Object.values(services)) {
+      expect((await service.get('/livez')).status).toBe(200)
+      // That it was away is said in words, not by where in the code it was noticed.
+      expect(service.child.output()).not.toContain('"stack"')
+    }
   })
 
   test.skipIf(!hasRedis)('when Redis is away for a while', async () => {

@@ -115,7 +115,7 @@ export class KafkaMember {
       else this.consumer.resume(place)
     } catch (error) {
       // Between a crash and its restart the client has no group, and the next one starts with nothing paused.
-      logger.info({ topic, partition, err: error }, 'no group to pause in')
+      logger.debug({ topic, partition, err: error }, 'no group to pause in')
     }
   }
 

@@ -1,5 +1,5 @@
 /** The log: one JSON line a message, in which an error tells what caused it once, and where only when it was not foreseen. */
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { SightlineError } from '../../../shared/errors/errors.ts'
 import { type LogLevel, openLog } from '../../../shared/process/log.ts'
 
@@ -37,4 +37,25 @@ test('where nobody foresaw it, always', () => {
 
 test('what was thrown without being an error is told too', () => {
   expect(logged('info', 'just text').err).toEqual({ message: 'just text' })
+})
+
+describe('as text, for people', () => {
+  const textOf = (fields: Readonly<Record<string, unknown>>): string => {
+    const lines: string[] = []
+    openLog('test', 'info', (line) => lines.push(line), 'text').warn(fields, 'waiting for Kafka')
+    expect(lines).toHaveLength(1)
+    return lines[0]!
+  }
+
+  test('a line says when, how bad, what, why, and on what', () => {
+    expect(textOf({ err: foreseen, attempt: 3, place: 'frames 0', camera: 'cam-1' })).toMatch(
+      /^\d{4}-\S+Z warn {2}waiting for Kafka: publishing to frames: Connection error: ECONNREFUSED \(BUS_UNAVAILABLE\) attempt=3 place="frames 0" camera=cam-1\n$/,
+    )
+  })
+
+  test('where an unforeseen error was made follows on lines of its own', () => {
+    expect(textOf({ err: new TypeError('x is not a function') })).toMatch(
+      /: x is not a function\n\s+at .*log\.test\.ts/,
+    )
+  })
 })
