@@ -30,8 +30,8 @@ export class ExactScan {
     return last
   }
 
-  /** The `k` rows most alike, best first; the order of near equals is only as good as 8 bits. */
-  search(query: Float32Array, k: number): number[] {
+  /** The `k` rows most alike, best first, with cosines that are only as good as 8 bits: to 0.01. */
+  search(query: Float32Array, k: number): { readonly row: number; readonly score: number }[] {
     const most = Math.min(k, this.#count)
     if (most === 0) return []
     // usearch reads a query from the start of its buffer, whatever its offset: it gets one of its own.
@@ -45,7 +45,7 @@ export class ExactScan {
       MetricKind.Cos,
       1,
     )
-    return Array.from(found.keys, Number)
+    return Array.from(found.keys, (key, index) => ({ row: Number(key), score: 1 - found.distances[index]! }))
   }
 
   #grow(): void {

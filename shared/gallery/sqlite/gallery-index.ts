@@ -9,6 +9,11 @@ import type { GalleryDatabase } from './gallery-database.ts'
 const rerankFactor = 4
 const rerankAtLeast = 32
 
+/** A scanned similarity is at most so far from the exact one. */
+const scanError = 0.01
+
+const byScore = (a: Hit, b: Hit): number => b.score - a.score || (a.id < b.id ? -1 : 1)
+
 /** No version of a database. */
 const unknown = -1
 
@@ -67,15 +72,20 @@ export class GalleryIndex {
     })
   }
 
+  /** Exact similarities decide, of no more entries than can still be among the `k` best. */
   #searchOne(query: Float32Array, k: number): Hit[] {
-    const near = this.#scan.search(query, Math.max(k * rerankFactor, rerankAtLeast))
-    const hits = near.flatMap((place): Hit[] => {
+    const hits: Hit[] = []
+    for (const { row: place, score: scanned } of this.#scan.search(query, Math.max(k * rerankFactor, rerankAtLeast))) {
+      if (hits.length === k && scanned + scanError < hits[k - 1]!.score) break
       const entry = this.#database.entry(this.#rows[place]!)
-      if (entry === undefined) return []
-      return [{ id: entry.id, item: entry.item, label: entry.label, score: cosine(query, entry.vector) }]
-    })
-    hits.sort((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1))
-    return hits.slice(0, k)
+      if (entry === undefined) continue
+      const hit = { id: entry.id, item: entry.item, label: entry.label, score: cosine(query, entry.vector) }
+      if (hits.length < k) hits.push(hit)
+      else if (byScore(hit, hits[k - 1]!) < 0) hits[k - 1] = hit
+      else continue
+      if (hits.length === k) hits.sort(byScore)
+    }
+    return hits.sort(byScore)
   }
 
   /** Takes in what other processes changed; costs one pragma where nothing did. */
