@@ -1,6 +1,6 @@
 /**
  * A network in float32 may have a form in int8 beside it, faster where the processor multiplies bytes and slower where it does
- * not. Which one runs here is measured at the start, on the canary: half a second that needs no cache to go stale.
+ * not. Which one runs here is measured at the start, on the canary: a moment that needs no cache to go stale.
  */
 import { join } from 'node:path'
 import { otherwise, SightlineError } from '../errors/errors.ts'
@@ -56,22 +56,25 @@ export async function chooseForm<M extends ModelManifest>(
   const int8 = await int8FormOf(folder, model.manifest)
   const { name } = model.manifest
   if (precision === 'int8') {
-    const refused = int8 === null ? null : refusal(int8.manifest, leastCosine)
+    if (int8 === null) {
+      throw new SightlineError(
+        'MODEL_MISSING',
+        `${folder} has no int8 form of ${name}: make one with 'sightline models quantize ${name}', or leave the precision to 'auto'`,
+      )
+    }
+    const refused = refusal(int8.manifest, leastCosine)
     if (refused !== null) throw new SightlineError('MODEL_CONTRACT', `${name} can't run in int8: ${refused}`)
-    if (int8 !== null) return { ...float, model: int8, precision: 'int8' }
-    throw new SightlineError(
-      'MODEL_MISSING',
-      `${folder} has no int8 form of ${name}: make one with 'sightline models quantize ${name}', or leave the precision to 'auto'`,
-    )
+    return { ...float, model: await read<M>(int8), precision: 'int8' }
   }
   if (int8 === null) return float
   const refused = refusal(int8.manifest, leastCosineUnasked)
   if (refused !== null) return { ...float, refused }
+  const other = await read<M>(int8)
   // Side by side: what else the machine does meanwhile, it does to both.
-  const [floatMs, int8Ms] = await Promise.all([model, int8].map((one) => timeOf(one, workers, open)))
+  const [floatMs, int8Ms] = await Promise.all([model, other].map((one) => timeOf(one, workers, open)))
   const measured = { float: floatMs!, int8: int8Ms! }
   return measured.int8 < measured.float * leastGain
-    ? { model: int8, precision: 'int8', measured, refused: null }
+    ? { model: other, precision: 'int8', measured, refused: null }
     : { ...float, measured }
 }
 
@@ -79,21 +82,32 @@ export async function chooseForm<M extends ModelManifest>(
 export function formText({ model, precision, measured, refused }: Form<ModelManifest>): string {
   const { name } = model.manifest
   if (refused !== null) return `${name} runs in float32: ${refused}`
-  if (measured === null) return `${name} runs in ${precision === 'float' ? 'float32' : precision}`
+  if (measured === null) return precision === 'float' ? `${name} runs as it is` : `${name} runs in ${precision}`
   const ms = `${measured.int8.toFixed(1)} ms a picture, in float32 ${measured.float.toFixed(1)}`
   return `${name} runs in ${precision === 'float' ? 'float32' : precision}: in int8 it takes ${ms}`
 }
 
+/** A model by what is said of it; its weights are neither read nor checked. */
+interface Named {
+  readonly folder: string
+  readonly manifest: ModelManifest
+}
+
 /** The model in `folder` that was quantized from these very weights; null where there is none. */
-async function int8FormOf<M extends ModelManifest>(folder: string, { task, sha256 }: M): Promise<Model<M> | null> {
+async function int8FormOf(folder: string, { task, sha256 }: ModelManifest): Promise<Named | null> {
   for (const name of await modelNames(folder)) {
+    const place = join(folder, name)
     // What is wrong with a model that is not in use is told by `models verify`.
-    const manifest = await readManifest(join(folder, name)).catch(otherwise(['MODEL_MISSING', 'MODEL_CONTRACT']))
+    const manifest = await readManifest(place).catch(otherwise(['MODEL_MISSING', 'MODEL_CONTRACT']))
     const from = manifest?.provenance['quantizedFrom'] as { readonly sha256?: unknown } | undefined
-    if (manifest?.task === task && from?.sha256 === sha256) return (await readModel(join(folder, name))) as Model<M>
+    if (manifest?.task === task && from?.sha256 === sha256) return { folder: place, manifest }
   }
   return null
 }
+
+/** Of the same task as the model that it is a form of. */
+const read = async <M extends ModelManifest>({ folder }: Named): Promise<Model<M>> =>
+  (await readModel(folder)) as Model<M>
 
 function refusal({ task, name, metrics = {} }: ModelManifest, least: number): string | null {
   if (task === 'detector') return null
