@@ -46,9 +46,9 @@ async function encode({ data, width, height }: Pixels, codec: Exclude<CropCodec,
   }
 }
 
-/** At once: megabytes a frame, left to it, would keep the garbage collector busy. */
-export function freeCrop({ crop: { buffer } }: TravellingCrop): void {
-  if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0)
+/** At once: megabytes a frame, left to it, would keep the garbage collector busy. What shares a buffer with others is left alone. */
+export function freeCrop({ crop: { buffer, byteLength } }: TravellingCrop): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength && !buffer.detached) buffer.transfer(0)
 }
 
 /** Crops come from the detector, but over a topic that others can write to. */
