@@ -29,7 +29,7 @@ export class Books implements AsyncDisposable {
 
   constructor(brokers: readonly string[], topics: Topics) {
     this.topics = topics
-    this.bus = this.scope.use(new KafkaBus({ brokers }))
+    this.bus = this.scope.use(new KafkaBus({ brokers, delivery: 'at-least-once' }))
   }
 
   /** Publishes frames under ids of their own, or the given ones. */
@@ -112,13 +112,15 @@ export class Reader {
 
   /** Resolves when so many different frames have ended. */
   ended(count: number): Promise<void> {
-    return this.until((ids) => ids.size >= count)
+    return this.until((ids) => ids.size >= count, count)
   }
 
-  /** Resolves when the frames that have ended fulfil the condition. */
-  async until(condition: (ids: ReadonlySet<string>) => boolean): Promise<void> {
-    const isEnough = () => condition(new Set(this.ids()))
-    const waits = [this.#events, ...this.#letters].map((collector) => collector.until(isEnough))
+  /** Resolves when the frames that have ended, not looked at before there are so many, fulfil the condition. */
+  async until(condition: (ids: ReadonlySet<string>) => boolean, from = 0): Promise<void> {
+    const collectors = [this.#events, ...this.#letters]
+    const have = () => collectors.reduce((sum, { deliveries }) => sum + deliveries.length, 0)
+    const isEnough = () => have() >= from && condition(new Set(this.ids()))
+    const waits = collectors.map((collector) => collector.until(isEnough))
     await Promise.race(waits)
   }
 }
