@@ -1,4 +1,5 @@
 /** The gallery port: what is known, one entry a picture, searched by cosine similarity. */
+import type { GalleryRules } from './rules.ts'
 
 /** One enrolled picture. */
 export interface GalleryEntry {
@@ -58,7 +59,14 @@ export interface GallerySelection {
   readonly ids?: readonly string[]
   readonly items?: readonly string[]
   readonly labels?: readonly string[]
+  /** Of the bytes of their pictures, as `metadata.sha256` tells them; quick in galleries of any size. */
+  readonly contents?: readonly string[]
+  /** For each field of the metadata the values of which it has one, or, where it is a list, holds one. */
+  readonly metadata?: Readonly<Record<string, readonly MetadataValue[]>>
 }
+
+/** What metadata can be selected by. */
+export type MetadataValue = string | number | boolean
 
 /**
  * `read` and `write` need a gallery of the same embedder, `create` makes an empty one where there is none. `write` also is
@@ -80,6 +88,10 @@ export interface Gallery extends AsyncDisposable {
   get(ids: readonly string[]): Promise<readonly GalleryEntry[]>
   /** Entries without their vectors, ordered by id. */
   list(selection: GallerySelection): AsyncIterable<Omit<GalleryEntry, 'vector'>>
+  /** What was decided about its recognitions; a build for another embedder forgets it. */
+  rules(): Promise<GalleryRules>
+  /** Replaces them. Throws CONFIG_INVALID for what can be none. */
+  setRules(rules: GalleryRules): Promise<void>
   /** For each query the `k` most similar entries, best first; fewer where the gallery holds fewer. */
   search(queries: readonly Float32Array[], k: number): Promise<readonly (readonly Hit[])[]>
 }

@@ -16,7 +16,7 @@ import { QdrantGallery, type QdrantGalleryOptions } from './qdrant-gallery.ts'
 import { type Generations, leftOver, pointTo, readGenerations } from './qdrant-generations.ts'
 import { QdrantLease } from './qdrant-lease.ts'
 import { readQdrantLocation } from './qdrant-location.ts'
-import { countOf } from './qdrant-points.ts'
+import { countOf, readRulesPoint, rulesPoint } from './qdrant-points.ts'
 
 /** Throws GALLERY_CORRUPT for a collection of somebody else's, GALLERY_BUSY, CONFIG_INVALID or GALLERY_UNAVAILABLE. */
 export async function openQdrantBuild(options: Omit<QdrantGalleryOptions, 'mode'>): Promise<GalleryBuild> {
@@ -82,7 +82,8 @@ class QdrantBuild implements GalleryBuild {
   async publish(): Promise<GalleryInfo> {
     const before = this.#found === undefined ? 0 : await readRevision(this.#gallery, this.#found.embedder)
     const now = await readRevision(this.#next, this.#embedder)
-    const points = [countOf(now, before + 1)]
+    const rules = this.current && (await readRulesPoint(this.#gallery, this.#embedder))
+    const points = [countOf(now, before + 1), ...(rules === undefined ? [] : [rulesPoint(rules, this.#embedder)])]
     await this.#next.call((client, collection) => client.upsert(collection, { wait: true, points }))
     // The last moment at which another one may have got the hold.
     await this.#lease.renew()

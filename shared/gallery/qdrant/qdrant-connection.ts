@@ -13,6 +13,7 @@ import type { QdrantLocation } from './qdrant-location.ts'
 
 export type Point = Schemas['PointStruct']
 export type Filter = Schemas['Filter']
+export type Condition = Schemas['Condition']
 export type CollectionRequest = Parameters<QdrantClient['createCollection']>[1]
 export type { QdrantClient }
 

@@ -14,6 +14,7 @@ import type {
   Hit,
   OpenMode,
 } from '../gallery.ts'
+import { type GalleryRules, readRules, writeRules } from '../rules.ts'
 import { checkVector } from '../vectors.ts'
 import { checkStillOurs, describeIfThere, prepareCollection, readRevision } from './qdrant-collection.ts'
 import { type QdrantAccess, type QdrantClient, QdrantConnection, statusOf } from './qdrant-connection.ts'
@@ -26,6 +27,8 @@ import {
   type FoundPoint,
   filterOf,
   hitsOf,
+  readRulesPoint,
+  rulesPoint,
   scroll,
   vectorName,
   wholeEntryOf,
@@ -155,6 +158,19 @@ export class QdrantGallery implements Gallery {
       const entries = new Map(points.map(({ payload }) => [String(payload?.['id']), entryOf(payload)]))
       yield* some.flatMap((id) => entries.get(id) ?? [])
     }
+  }
+
+  async rules(): Promise<GalleryRules> {
+    await this.#checkStillOurs()
+    return readRules(await this.#untilThere(() => readRulesPoint(this.#connection, this.#embedder)))
+  }
+
+  async setRules(rules: GalleryRules): Promise<void> {
+    const point = rulesPoint(writeRules(rules), this.#embedder)
+    await this.#checkStillOurs()
+    await this.#write((client, collection) =>
+      client.upsert(collection, { wait: true, points: [point, this.#count.next()] }),
+    )
   }
 
   async search(queries: readonly Float32Array[], k: number): Promise<readonly (readonly Hit[])[]> {

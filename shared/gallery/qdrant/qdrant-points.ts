@@ -1,11 +1,11 @@
 /** What Qdrant stores: a point for each entry, and one for each writer's count of changes; told apart by `kind`. */
 import { createHash, randomUUID } from 'node:crypto'
-import type { GalleryEmbedder, GalleryEntry, GallerySelection, Hit } from '../gallery.ts'
+import type { GalleryEmbedder, GalleryEntry, GallerySelection, Hit, MetadataValue } from '../gallery.ts'
 import { clampCosine } from '../vectors.ts'
-import type { Filter, Point, QdrantConnection } from './qdrant-connection.ts'
+import type { Condition, Filter, Point, QdrantConnection } from './qdrant-connection.ts'
 
 /** Payload fields that are searched by. */
-export const indexedFields = ['kind', 'id', 'item', 'label'] as const
+export const indexedFields = ['kind', 'id', 'item', 'label', 'metadata.sha256'] as const
 
 /**
  * The vectors' name in a collection: half of the embedder's checksum. So Qdrant itself refuses, in every single search and
@@ -59,10 +59,14 @@ export function hitsOf(found: readonly { readonly score: number; readonly payloa
  * The entries of a selection whose vectors are the embedder's: of a collection that was put in the place of this one for
  * another embedder it matches nothing, in the very request that reads or removes.
  */
-export function filterOf({ ids, items, labels }: GallerySelection, embedder: GalleryEmbedder): Filter {
+export function filterOf(
+  { ids, items, labels, contents, metadata }: GallerySelection,
+  embedder: GalleryEmbedder,
+): Filter {
   const fields = [
     ['item', items],
     ['label', labels],
+    ['metadata.sha256', contents],
   ] as const
   return {
     must: [
@@ -70,8 +74,40 @@ export function filterOf({ ids, items, labels }: GallerySelection, embedder: Gal
       { has_vector: vectorName(embedder) },
       ...(ids === undefined ? [] : [{ has_id: ids.map(pointId) }]),
       ...fields.flatMap(([key, any]) => (any === undefined ? [] : [{ key, match: { any: [...any] } }])),
+      ...Object.entries(metadata ?? {}).map(([field, wanted]) => ({
+        should: wanted.map((one) => fieldIs(field, one)),
+      })),
     ],
   }
+}
+
+/** Qdrant tells no text from a field's path unless it is quoted, and compares numbers by their range. */
+function fieldIs(field: string, value: MetadataValue): Condition {
+  const key = `metadata."${field}"`
+  return typeof value === 'number' ? { key, range: { gte: value, lte: value } } : { key, match: { value } }
+}
+
+/** The point with the gallery's rules; no entry's id becomes this one, which is of no version. */
+const rulesId = '00000000-0000-0000-0000-000000000001'
+
+/** For one embedder: what was decided about another's similarities says nothing of this one's. */
+export const rulesPoint = (rules: string, { sha256 }: GalleryEmbedder): Point => ({
+  id: rulesId,
+  vector: {},
+  payload: { kind: 'rules', sha256, rules },
+})
+
+/** As `writeRules` made them; undefined where there are none of this embedder. */
+export async function readRulesPoint(
+  connection: QdrantConnection,
+  { sha256 }: GalleryEmbedder,
+): Promise<string | undefined> {
+  const ids = [rulesId]
+  const [found] = await connection.call((client, collection) =>
+    client.retrieve(collection, { ids, with_payload: true }),
+  )
+  const payload = found?.payload
+  return payload?.['kind'] === 'rules' && payload['sha256'] === sha256 ? String(payload['rules']) : undefined
 }
 
 /**

@@ -6,8 +6,21 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { SightlineError } from '../../errors/errors.ts'
 import type { GalleryEmbedder, GalleryEntry, GalleryInfo, GallerySelection } from '../gallery.ts'
-import { checkSchema, pragmas, readMeta, readRevision, row, transaction, writeMeta } from './gallery-schema.ts'
-import { type Database, openDatabase, passingCodes, resultCode, type SqlValue } from './open-database.ts'
+import { type GalleryRules, readRules, writeRules } from '../rules.ts'
+import {
+  checkSchema,
+  contentsIndex,
+  pragmas,
+  readMeta,
+  readMetaIfThere,
+  readRevision,
+  row,
+  rulesName,
+  transaction,
+  writeMeta,
+} from './gallery-schema.ts'
+import { type Database, openDatabase, passingCodes, resultCode } from './open-database.ts'
+import { condition } from './selection-sql.ts'
 
 export const databaseName = 'gallery.sqlite'
 
@@ -114,6 +127,23 @@ export class GalleryDatabase {
     })
   }
 
+  rules(): GalleryRules {
+    return this.read(() => readRules(readMetaIfThere(this.#database, rulesName)))
+  }
+
+  setRules(rules: GalleryRules): void {
+    const text = writeRules(rules)
+    this.#change(() => {
+      writeMeta(this.#database, rulesName, text)
+      return 1
+    })
+  }
+
+  /** Galleries of earlier versions have no index of their pictures' contents; making it takes a moment, once. */
+  indexContents(): void {
+    this.#database.exec(contentsIndex)
+  }
+
   get(ids: readonly string[]): GalleryEntry[] {
     const { where, values } = condition({ ids })
     const select = `SELECT id, item, label, metadata, vector FROM entries ${where}`
@@ -186,29 +216,6 @@ export const corrupt = (folder: string, cause: unknown): SightlineError =>
     `the gallery ${folder} can't be read; restore it from a backup, or remove the folder and build it again`,
     { cause },
   )
-
-function condition(
-  selection: GallerySelection,
-  after: string | null = null,
-): { readonly where: string; readonly values: readonly SqlValue[] } {
-  const parts: string[] = []
-  const values: SqlValue[] = []
-  for (const [column, wanted] of [
-    ['id', selection.ids],
-    ['item', selection.items],
-    ['label', selection.labels],
-  ] as const) {
-    if (wanted === undefined) continue
-    // One value however many there are: SQLite bounds the number of parameters.
-    parts.push(`${column} IN (SELECT value FROM json_each(?))`)
-    values.push(JSON.stringify(wanted))
-  }
-  if (after !== null) {
-    parts.push('id > ?')
-    values.push(after)
-  }
-  return { where: parts.length === 0 ? '' : `WHERE ${parts.join(' AND ')}`, values }
-}
 
 const withoutVector = ({ id, item, label, metadata }: Record<string, unknown>): Omit<GalleryEntry, 'vector'> => ({
   id: String(id),

@@ -28,7 +28,9 @@ export function openFolder(folder: string, embedder: GalleryEmbedder, mode: Open
   }
   const lock = mode === 'write' ? new WriterLock(folder) : undefined
   try {
-    return { database: new GalleryDatabase(folder, embedder), lock }
+    const database = new GalleryDatabase(folder, embedder)
+    if (mode === 'write') database.indexContents()
+    return { database, lock }
   } catch (error) {
     lock?.[Symbol.dispose]()
     throw error

@@ -1,6 +1,7 @@
 /** The embedded gallery as its worker thread holds it: the database, and all vectors in memory for the exact scan. */
 
 import type { GalleryEmbedder, GalleryEntry, GalleryInfo, GallerySelection, Hit } from '../gallery.ts'
+import type { GalleryRules } from '../rules.ts'
 import { checkVector, cosine } from '../vectors.ts'
 import { ExactScan } from './exact-scan.ts'
 import type { GalleryDatabase } from './gallery-database.ts'
@@ -58,6 +59,15 @@ export class GalleryIndex {
 
   page(selection: GallerySelection, after: string | null, most: number): Omit<GalleryEntry, 'vector'>[] {
     return this.#database.page(selection, after, most)
+  }
+
+  rules(): GalleryRules {
+    return this.#database.rules()
+  }
+
+  setRules(rules: GalleryRules): void {
+    this.#database.setRules(rules)
+    this.#dataVersion = unknown
   }
 
   get(ids: readonly string[]): GalleryEntry[] {

@@ -2,10 +2,16 @@
 import { SightlineError } from '../../errors/errors.ts'
 import type { GalleryEmbedder } from '../gallery.ts'
 import type { Database, SqlValue } from './open-database.ts'
+import { contentOf } from './selection-sql.ts'
 
 /** 'sigh' in the file's header: tells a gallery from any other SQLite file. */
 const applicationId = 0x73696768
 const schemaVersion = 1
+
+/** Of the row of `meta` with the gallery's rules; where there is none, nothing was decided. */
+export const rulesName = 'rules'
+
+export const contentsIndex = `CREATE INDEX IF NOT EXISTS entries_by_content ON entries (${contentOf})`
 
 /**
  * Every change survives a loss of power once it returned. `wal`: readers see the last state while one writes. `delete`: for
@@ -26,7 +32,8 @@ export function createSchema(database: Database, embedder: GalleryEmbedder): voi
       CREATE INDEX entries_by_label ON entries (label);
       CREATE INDEX entries_by_revision ON entries (revision);
       CREATE TABLE removals (row INTEGER PRIMARY KEY, revision INTEGER NOT NULL) STRICT;
-      CREATE INDEX removals_by_revision ON removals (revision)`)
+      CREATE INDEX removals_by_revision ON removals (revision);
+      ${contentsIndex}`)
     writeMeta(database, 'revision', '0')
     writeEmbedder(database, embedder)
   })
@@ -62,6 +69,8 @@ export function replaceEntries(database: Database, draft: string, embedder: Gall
           vector = excluded.vector, revision = excluded.revision
         WHERE (entries.item, entries.label, entries.metadata, entries.vector)
           IS NOT (excluded.item, excluded.label, excluded.metadata, excluded.vector)`)
+    // What another embedder's similarities were worth says nothing of this one's.
+    if (!isSame) database.prepare('DELETE FROM meta WHERE name = ?').run(rulesName)
     writeEmbedder(database, embedder)
     writeMeta(database, 'revision', String(revision))
   })
@@ -87,6 +96,11 @@ export const readRevision = (database: Database): number => Number(readMeta(data
 export const readMeta = (database: Database, name: string): string =>
   String(row(database, 'SELECT value FROM meta WHERE name = ?', name)['value'])
 
+export function readMetaIfThere(database: Database, name: string): string | undefined {
+  const found = database.prepare('SELECT value FROM meta WHERE name = ?').get(name)
+  return found === undefined ? undefined : String(found['value'])
+}
+
 export function writeMeta(database: Database, name: string, value: string): void {
   database.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)').run(name, value)
 }
@@ -101,12 +115,12 @@ function writeEmbedder(database: Database, { name, sha256, dimension, threshold 
 
 /** Whose vectors the file holds. */
 export function readEmbedder(database: Database): GalleryEmbedder {
-  const found = database.prepare("SELECT value FROM meta WHERE name = 'threshold'").get()
+  const threshold = readMetaIfThere(database, 'threshold')
   return {
     name: readMeta(database, 'embedder'),
     sha256: readMeta(database, 'sha256'),
     dimension: Number(readMeta(database, 'dimension')),
-    ...(found !== undefined && { threshold: Number(found['value']) }),
+    ...(threshold !== undefined && { threshold: Number(threshold) }),
   }
 }
 

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { describeError } from '../../errors/errors.ts'
 import { type PortableError, toPortable } from '../../errors/portable-error.ts'
 import type { GalleryEmbedder, GalleryEntry, GallerySelection, OpenMode } from '../gallery.ts'
+import type { GalleryRules } from '../rules.ts'
 import { type OpenedGallery, openDraft, openFolder, publishDraft, removeDraft } from './gallery-folder.ts'
 import { GalleryIndex } from './gallery-index.ts'
 import { passingCodes, resultCode, unwritableCodes } from './open-database.ts'
@@ -25,6 +26,8 @@ export type GalleryRequest =
       readonly most: number
     }
   | { readonly operation: 'get'; readonly ids: readonly string[] }
+  | { readonly operation: 'rules' }
+  | { readonly operation: 'setRules'; readonly rules: GalleryRules }
   | { readonly operation: 'search'; readonly queries: readonly Float32Array[]; readonly k: number }
   | { readonly operation: 'publish' }
   | { readonly operation: 'close' }
@@ -86,6 +89,10 @@ function perform(request: GalleryRequest): unknown {
       return index.page(request.selection, request.after, request.most)
     case 'get':
       return index.get(request.ids)
+    case 'rules':
+      return index.rules()
+    case 'setRules':
+      return index.setRules(request.rules)
     case 'search':
       return index.search(request.queries, request.k)
     case 'publish': {

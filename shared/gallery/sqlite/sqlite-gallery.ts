@@ -12,6 +12,7 @@ import type {
   Hit,
   OpenMode,
 } from '../gallery.ts'
+import type { GalleryRules } from '../rules.ts'
 import type { GalleryAnswer, GalleryRequest, GallerySetup } from './gallery-worker.ts'
 
 export interface SqliteGalleryOptions {
@@ -99,6 +100,14 @@ class SqliteGallery implements Gallery {
       if (page.length < pageSize) return
       after = page.at(-1)!.id
     }
+  }
+
+  rules(): Promise<GalleryRules> {
+    return this.#request({ operation: 'rules' }) as Promise<GalleryRules>
+  }
+
+  async setRules(rules: GalleryRules): Promise<void> {
+    await this.#request({ operation: 'setRules', rules })
   }
 
   search(queries: readonly Float32Array[], k: number): Promise<readonly (readonly Hit[])[]> {

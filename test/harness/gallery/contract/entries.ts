@@ -70,6 +70,49 @@ export function entriesContract({ openNew: open }: ContractTools): void {
     expect(await gallery.remove({ items: ['nobody'] })).toBe(0)
   })
 
+  test.each([
+    ['a text', { store: ['12'] }, ['a', 'list']],
+    ['a number', { store: [12] }, ['b', 'list']],
+    ['either', { store: ['12', 12] }, ['a', 'b', 'list']],
+    ['a fraction', { price: [1.5] }, ['b']],
+    ['a truth, which is no 1', { fresh: [true] }, ['a']],
+    ['two fields', { store: ['12'], fresh: [true] }, ['a']],
+    ['a name with a dot and a space', { 'shelf no. 1': ['x'] }, ['b']],
+    ['what nothing has', { nothing: ['x'] }, []],
+    ['what is an object', { deep: ['x'] }, []],
+  ])('selects by %s in the metadata', async (_what, metadata, expected) => {
+    await using gallery = await open()
+    await gallery.put([
+      entryOf('a', 1, { metadata: { store: '12', fresh: true } }),
+      entryOf('b', 2, { metadata: { store: 12, fresh: 1, price: 1.5, 'shelf no. 1': 'x', deep: { a: 'x' } } }),
+      entryOf('list', 3, { metadata: { store: ['12', 12, null], fresh: null } }),
+      entryOf('other', 4, { metadata: { store: '1', fresh: false } }),
+    ])
+    expect(await idsOf(gallery, { metadata })).toEqual(expected)
+    expect(await gallery.remove({ metadata })).toBe(expected.length)
+    expect(await gallery.info()).toMatchObject({ entries: 4 - expected.length })
+  })
+
+  test('selects by what the pictures hold', async () => {
+    await using gallery = await open()
+    await gallery.put(
+      ['a', 'b', 'c'].map((id, seed) => entryOf(id, seed, { metadata: { sha256: `hash-${seed >> 1}` } })),
+    )
+    expect(await idsOf(gallery, { contents: ['hash-0', 'nobody'] })).toEqual(['a', 'b'])
+    expect(await idsOf(gallery, { contents: ['hash-0'], items: ['item-b'] })).toEqual(['b'])
+    expect(await idsOf(gallery, { contents: [] })).toEqual([])
+  })
+
+  test('keeps any text: emoji, tabs and 10 kB of it', async () => {
+    await using gallery = await open()
+    const label = `\u{1F9C3}\t\u{1F469}\u200D\u{1F52C} ${'long '.repeat(2_000)}`
+    await gallery.put([entryOf('a', 1, { label, item: label, metadata: { [label.slice(0, 20)]: label } })])
+    expect(await idsOf(gallery, { labels: [label] })).toEqual(['a'])
+    expect((await gallery.get(['a']))[0]).toMatchObject({ label, item: label })
+    expect((await gallery.search([vectorOf(1)], 1))[0]![0]).toMatchObject({ label })
+    expect(await gallery.remove({ items: [label] })).toBe(1)
+  })
+
   test('lists in the order of the ids, selected, with metadata and any text', async () => {
     await using gallery = await open()
     const label = 'Ünï “quoted” \u0000-free label with spaces 商品 '.padEnd(900, '.')

@@ -48,5 +48,7 @@ export const operations: readonly (readonly [name: string, use: (gallery: Galler
   ['remove all', (gallery) => gallery.remove({})],
   ['get', (gallery) => gallery.get(['a'])],
   ['list', (gallery) => idsOf(gallery)],
+  ['rules', (gallery) => gallery.rules()],
+  ['set rules', (gallery) => gallery.setRules({ items: {}, labels: {} })],
   ['search', (gallery) => gallery.search([vectorOf(1)], 1)],
 ]
