@@ -5,7 +5,10 @@ import { type Command, parseCommandLine, type Terminal } from './command.ts'
 import { dlqListCommand, dlqRedriveCommand, dlqShowCommand } from './commands/dlq.ts'
 import { evalCommand } from './commands/eval.ts'
 import { galleryAddCommand, galleryBuildCommand } from './commands/gallery-build.ts'
+import { galleryCheckCommand } from './commands/gallery-check.ts'
 import { galleryListCommand, galleryRemoveCommand } from './commands/gallery-list.ts'
+import { galleryShowCommand, galleryStatsCommand, galleryThresholdCommand } from './commands/gallery-show.ts'
+import { galleryExportCommand, galleryImportCommand } from './commands/gallery-transfer.ts'
 import { modelsListCommand, modelsRemoveCommand, modelsUseCommand, modelsVerifyCommand } from './commands/models.ts'
 import { modelsAddCommand, modelsPullCommand } from './commands/models-pull.ts'
 import { modelsQuantizeCommand } from './commands/models-quantize.ts'
@@ -23,6 +26,12 @@ const commands: readonly Command[] = [
   galleryAddCommand,
   galleryRemoveCommand,
   galleryListCommand,
+  galleryShowCommand,
+  galleryStatsCommand,
+  galleryCheckCommand,
+  galleryThresholdCommand,
+  galleryExportCommand,
+  galleryImportCommand,
   evalCommand,
   modelsListCommand,
   modelsPullCommand,

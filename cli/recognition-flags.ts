@@ -1,9 +1,15 @@
 /** The options of commands that recognize, enrol or measure, and the models and gallery that they name. */
 import { gallerySettings } from '@sightline/matcher/settings.ts'
 import { type PipelineSettings, pipelineSettings } from '@sightline/pipeline/settings.ts'
+import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import type { Logger } from '@sightline/shared/errors/logger.ts'
 import { type Gallery, type GalleryBuild, galleryEmbedder, type OpenMode } from '@sightline/shared/gallery/gallery.ts'
-import { type GalleryAccess, openGallery, openGalleryBuild } from '@sightline/shared/gallery/open-gallery.ts'
+import {
+  type GalleryAccess,
+  openGallery,
+  openGalleryBuild,
+  readGalleryEmbedder,
+} from '@sightline/shared/gallery/open-gallery.ts'
 import { plainKeyWarning } from '@sightline/shared/gallery/qdrant/qdrant-location.ts'
 import type { EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
 import { bundledModels, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
@@ -61,6 +67,17 @@ export const openNamedGallery = (
   mode: OpenMode = 'read',
 ): Promise<Gallery> =>
   atGallery(values, terminal, (location, access) => openGallery(location, galleryEmbedder(manifest), mode, access))
+
+/** Opens the gallery that --gallery names, whosever vectors it holds: for what runs no network. Throws GALLERY_MISSING. */
+export const openAnyGallery = (values: Values, terminal: Terminal, mode: OpenMode = 'read'): Promise<Gallery> =>
+  atGallery(values, terminal, async (location, access) => {
+    const embedder = await readGalleryEmbedder(location, access)
+    if (embedder === undefined) {
+      const message = `there is no gallery in ${location}: make one with 'sightline gallery build'`
+      throw new SightlineError('GALLERY_MISSING', message)
+    }
+    return openGallery(location, embedder, mode, access)
+  })
 
 /** Begins a build of the gallery that --gallery names, with a threshold of its own where one is given. */
 export const openNamedBuild = (

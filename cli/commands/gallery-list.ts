@@ -1,9 +1,8 @@
 /** `sightline gallery list` and `remove`: what is enrolled, and taking it out again. */
-
-import { pictureId } from '@sightline/pipeline/picture-id.ts'
 import { usageError } from '@sightline/shared/errors/errors.ts'
-import type { GallerySelection } from '@sightline/shared/gallery/gallery.ts'
-import { type Command, flag, texts, type Values } from '../command.ts'
+import type { Gallery, GallerySelection } from '@sightline/shared/gallery/gallery.ts'
+import { type Command, flag } from '../command.ts'
+import { counted, selectionHelp, selectionOf, selectionOptions } from '../gallery-flags.ts'
 import {
   embedderOf,
   galleryHelp,
@@ -16,16 +15,12 @@ import {
 const options = {
   ...modelOptions,
   ...galleryOptions,
-  id: { type: 'string', multiple: true },
-  item: { type: 'string', multiple: true },
-  label: { type: 'string', multiple: true },
+  ...selectionOptions,
   json: { type: 'boolean' },
 } as const
 
 const optionsHelp = `${galleryHelp}
-  --item ITEM             only this item; may be repeated
-  --label LABEL           only this label; may be repeated
-  --id PATH               only this picture; may be repeated
+${selectionHelp}
   --json                  JSON lines
 ${modelHelp}`
 
@@ -50,18 +45,27 @@ Example: sightline gallery list --gallery products.gallery --json`,
 export const galleryRemoveCommand: Command = {
   name: 'gallery remove',
   summary: 'take items or single pictures out of a gallery',
-  help: `Usage: sightline gallery remove --gallery DIR (--item ITEM | --label LABEL | --id PATH)… [OPTIONS]
+  help: `Usage: sightline gallery remove --gallery DIR (--item ITEM | --label LABEL | --id PATH | --where FIELD=VALUE)… [OPTIONS]
 
 Where several kinds are given, only pictures that match all of them are removed.
 
 ${optionsHelp}
+  --dry-run               say what would be removed, and remove nothing
 
-Example: sightline gallery remove --gallery products.gallery --item cola-330`,
-  options,
+Example: sightline gallery remove --gallery products.gallery --item cola-330 --dry-run`,
+  options: { ...options, 'dry-run': { type: 'boolean' } },
   async run(values, _positionals, terminal) {
     const selection = selectionOf(values)
-    if (Object.keys(selection).length === 0) throw usageError('remove what? Give --item, --label or --id')
-    await using gallery = await openNamedGallery(values, await embedderOf(values, terminal), terminal, 'write')
+    if (Object.keys(selection).length === 0) throw usageError('remove what? Give --item, --label, --id or --where')
+    const isDry = flag(values, 'dry-run')
+    const embedder = await embedderOf(values, terminal)
+    await using gallery = await openNamedGallery(values, embedder, terminal, isDry ? 'read' : 'write')
+    if (isDry) {
+      const found = await lookFor(gallery, selection)
+      const ofItems = `${counted(found.pictures, 'picture')} of ${counted(found.items, 'item')}`
+      terminal.out(flag(values, 'json') ? JSON.stringify({ wouldRemove: found }) : `${ofItems} would be removed`)
+      return found.pictures > 0 ? 0 : 1
+    }
     const removed = await gallery.remove(selection)
     const { entries, items, revision } = await gallery.info()
     terminal.out(
@@ -73,14 +77,15 @@ Example: sightline gallery remove --gallery products.gallery --item cola-330`,
   },
 }
 
-function selectionOf(values: Values): GallerySelection {
-  // As it is written too: galleries of earlier versions hold ids as they were spelled.
-  const ids = texts(values, 'id').flatMap((id) => [...new Set([id, pictureId(id)])])
-  const items = texts(values, 'item')
-  const labels = texts(values, 'label')
-  return {
-    ...(ids.length > 0 && { ids }),
-    ...(items.length > 0 && { items }),
-    ...(labels.length > 0 && { labels }),
+async function lookFor(
+  gallery: Gallery,
+  selection: GallerySelection,
+): Promise<{ readonly pictures: number; readonly items: number }> {
+  let pictures = 0
+  const items = new Set<string>()
+  for await (const { item } of gallery.list(selection)) {
+    pictures += 1
+    items.add(item)
   }
+  return { pictures, items: items.size }
 }

@@ -156,10 +156,10 @@ def delete(body):
 def to_filter(body):
     if body is None:
         return None
-    unknown = set(body) - {"must"}
+    unknown = set(body) - {"must", "should"}
     if unknown:
         raise Refusal(400, f"filters with {unknown} are not known here")
-    return edge.Filter(must=[condition(one) for one in body["must"]])
+    return edge.Filter(**{kind: [condition(one) for one in some] for kind, some in body.items()})
 
 
 def condition(body):
@@ -167,6 +167,10 @@ def condition(body):
         return edge.HasIdCondition(set(body["has_id"]))
     if "has_vector" in body:
         return edge.HasVectorCondition(body["has_vector"])
+    if "should" in body:
+        return to_filter(body)
+    if "range" in body:
+        return edge.FieldCondition(body["key"], range=edge.RangeFloat(**body["range"]))
     match = body["match"]
     wanted = edge.MatchAny(match["any"]) if "any" in match else edge.MatchValue(match["value"])
     return edge.FieldCondition(body["key"], match=wanted)

@@ -13,6 +13,8 @@ export interface GalleryDriver {
   destroy(location: string): Promise<void>
   /** Why `info` may tell of another's change late, and how late, in ms. */
   readonly lateInfo?: { readonly reason: string; readonly ms: number }
+  /** Why it is not asked for what is true and what is false. */
+  readonly noTruths?: { readonly reason: string }
   /** Why a writer that was killed is still told to hold the gallery, and how long, in ms. */
   readonly lateRelease?: { readonly reason: string; readonly ms: number }
 }
