@@ -4,14 +4,26 @@ import { pictureFile } from './picture-id.ts'
 /** Fields of an entry's metadata that enrolment itself writes; nobody else's may have these names. */
 export const ownFields = { content: 'sha256', box: 'box' } as const
 
-/** Of the picture, in pixels: a box has corners x1 < x2, y1 < y2. */
+/** Of the picture: a box has corners x1 < x2, y1 < y2. */
 export type PictureBox = readonly [x1: number, y1: number, x2: number, y2: number]
 
-/** The id of a part of a picture, in the words of W3C's Media Fragments: `shelf.jpg#xywh=10,20,30,40`. */
-export const partId = (id: string, [x1, y1, x2, y2]: PictureBox): string =>
-  `${id}#xywh=${x1},${y1},${x2 - x1},${y2 - y1}`
+/** What of a picture is enrolled. */
+export interface Part {
+  readonly box: PictureBox
+  /** What the box's corners count: pixels, or hundredths of the picture's width and height. */
+  readonly unit: 'pixel' | 'percent'
+}
 
-/** Null for a whole picture. */
+/** In the words of W3C's Media Fragments, as they end the id of a part: `shelf.jpg#xywh=10,20,30,40`. */
+export function fragmentOf({ box: [x1, y1, x2, y2], unit }: Part): string {
+  const numbers = [x1, y1, x2 - x1, y2 - y1].map((value) => Number(value.toFixed(2)))
+  return `#xywh=${unit === 'percent' ? 'percent:' : ''}${numbers.join(',')}`
+}
+
+/** How the id of a part ends; empty for a whole picture. */
+export const fragmentIn = (id: string): string => /#xywh=(percent:)?[-\d.,e]+$/.exec(id)?.[0] ?? ''
+
+/** In pixels; null for a whole picture. */
 export function boxOf(metadata: Readonly<Record<string, unknown>>): PictureBox | null {
   const box = metadata[ownFields.box]
   const isBox = Array.isArray(box) && box.length === 4 && box.every((one) => typeof one === 'number')
@@ -22,4 +34,4 @@ export function boxOf(metadata: Readonly<Record<string, unknown>>): PictureBox |
 export const pictureFileOf = (
   { id, metadata }: { readonly id: string; readonly metadata: Readonly<Record<string, unknown>> },
   root: string,
-): string => pictureFile(boxOf(metadata) === null ? id : id.replace(/#xywh=[^#]*$/, ''), root)
+): string => pictureFile(boxOf(metadata) === null ? id : id.slice(0, id.length - fragmentIn(id).length), root)

@@ -17,6 +17,12 @@ const pathNames =
 const labelNames = /^(label|labels|name|title|product|product[ _-]?name|class|category)$/i
 const itemNames = /^(item|item[ _-]?(id|no|number)|sku|ean|gtin|barcode|product[ _-]?id|article)$/i
 
+const cornerNames = [/^(x1|x_?min)$/i, /^(y1|y_?min)$/i, /^(x2|x_?max)$/i, /^(y2|y_?max)$/i]
+
+export const isPathName = (name: string): boolean => pathNames.test(name)
+export const isLabelName = (name: string): boolean => labelNames.test(name)
+export const isItemName = (name: string): boolean => itemNames.test(name)
+
 /** By the first line of the list, and the name of its file: `.csv` is CSV, whatever parts its cells. */
 export function layoutOf(first: string, name: string): Layout {
   const delimiter = firstDelimiter(first)
@@ -32,16 +38,25 @@ export interface Columns {
   readonly path: number
   readonly label: number
   readonly item: number
+  /** Those of a box: x1, y1, x2, y2. */
+  readonly corners?: readonly number[]
+  /** All others that the header names. */
+  readonly others: readonly (readonly [at: number, name: string])[]
 }
 
-export const defaultColumns: Columns = { path: 0, label: 1, item: 2 }
+export const defaultColumns: Columns = { path: 0, label: 1, item: 2, others: [] }
 
 /** Undefined where the cells are no header but a picture. */
 export function headerColumns(cells: readonly string[]): Columns | undefined {
   const path = cells.findIndex((cell) => pathNames.test(cell))
   const label = cells.findIndex((cell, index) => index !== path && labelNames.test(cell))
   if (path < 0 || label < 0) return undefined
-  return { path, label, item: cells.findIndex((cell) => itemNames.test(cell)) }
+  const item = cells.findIndex((cell) => itemNames.test(cell))
+  const corners = cornerNames.map((names) => cells.findIndex((cell) => names.test(cell)))
+  const hasBox = corners.every((at) => at >= 0)
+  const taken = new Set([path, label, item, ...(hasBox ? corners : [])])
+  const others = [...cells.entries()].filter(([at, name]) => !taken.has(at) && name !== '')
+  return { path, label, item, others, ...(hasBox && { corners }) }
 }
 
 function splitPlain(line: string): readonly string[] {

@@ -6,15 +6,18 @@ import {
   type Enrolment,
   enrol,
   type MovedPicture,
+  type RepeatedPicture,
   type Unpublished,
   type UnreadablePicture,
 } from '@sightline/pipeline/enrol.ts'
-import { type LabelFile, type LabelledPicture, type LabelProblem, readLabels } from '@sightline/pipeline/label-file.ts'
+import type { LabelFile, LabelledPicture, LabelProblem } from '@sightline/pipeline/lists/list-collector.ts'
+import { readPictureList } from '@sightline/pipeline/lists/picture-list.ts'
 import type { GalleryInfo } from '@sightline/shared/gallery/gallery.ts'
 import { tellExecution } from '@sightline/shared/inference/execution-providers.ts'
 import type { EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
 import { openProgress } from '@sightline/views/terminal/progress.ts'
 import { type Command, flag, number, requiredText, type Terminal, text, type Values } from '../command.ts'
+import { counted } from '../gallery-flags.ts'
 import {
   embedderOf,
   galleryHelp,
@@ -40,7 +43,9 @@ const addOptions = {
 const buildOptions = { ...addOptions, threshold: { type: 'string' } } as const
 
 const optionsHelp = `  --labels FILE           lines 'path<TAB>label[<TAB>item]', or CSV; labels may hold spaces; without a third
-                          column the label is the item
+                          column the label is the item; other columns that a header names are metadata, x1, y1, x2, y2
+                          a box. Or JSON lines {"path", "label", "item", "box", "metadata"}; a folder with a folder of
+                          each item; COCO (.json), CVAT (.xml), Label Studio (.json), Google Product Search (.csv)
   --root DIR              folder that the paths start from (default: .)
 ${galleryHelp}
   --strict                exit code 1 where a line or a picture could not be used; 'build' then leaves the gallery
@@ -96,6 +101,7 @@ const fill = {
     if (typeof published !== 'string') return tell(values, terminal, problems, built, published)
     const location = await galleryLocation(values, terminal)
     tellProblems(problems, built.unreadable, terminal)
+    tellRepeated(built.repeated, terminal)
     const kept = `; ${build.current === undefined ? `no gallery was made in ${location}` : `the gallery ${location} is as it was`}`
     const left = built.added > 0 ? ` What was embedded is kept: the next build goes on from there.` : ''
     terminal.err(`${reasons[published](built, pictures.length)}${kept}.${left}`)
@@ -129,7 +135,7 @@ const reasons: Readonly<Record<Unpublished, (built: Built, pictures: number) => 
 }
 
 const labelsOf = (values: Values): Promise<LabelFile> =>
-  readLabels(requiredText(values, 'labels'), text(values, 'root') ?? '.')
+  readPictureList(requiredText(values, 'labels'), text(values, 'root') ?? '.')
 
 async function enrolOptions(
   values: Values,
@@ -149,16 +155,21 @@ async function tell(
   values: Values,
   terminal: Terminal,
   problems: readonly LabelProblem[],
-  { added, reused, unreadable, moved, isStopped }: Enrolment,
+  { added, reused, unreadable, moved, repeated, isStopped }: Enrolment,
   { entries, items, revision }: GalleryInfo,
 ): Promise<number> {
   const location = await galleryLocation(values, terminal)
   tellProblems(problems, unreadable, terminal)
   tellMoved(moved, terminal)
+  tellRepeated(repeated, terminal)
   if (isStopped) terminal.err('stopped before the last picture; run it again to add the others')
   if (flag(values, 'json')) {
     const told = { gallery: location, added, entries, items, revision, unreadable, problems }
-    const more = { ...(reused > 0 && { reused }), ...(moved.length > 0 && { replaced: moved }) }
+    const more = {
+      ...(reused > 0 && { reused }),
+      ...(moved.length > 0 && { replaced: moved }),
+      ...(repeated.length > 0 && { repeated }),
+    }
     terminal.out(JSON.stringify({ ...told, ...more }))
   } else {
     const known = reused > 0 ? ` (${reused} embedded before)` : ''
@@ -167,7 +178,7 @@ async function tell(
     )
   }
   const isWhole = unreadable.length + problems.length === 0
-  return added === 0 || isStopped || (flag(values, 'strict') && !isWhole) ? 1 : 0
+  return added + repeated.length === 0 || isStopped || (flag(values, 'strict') && !isWhole) ? 1 : 0
 }
 
 /** Pictures named of those that were another item's. */
@@ -181,11 +192,27 @@ function tellMoved(moved: readonly MovedPicture[], { err }: Terminal): void {
   err(`replaced ${moved.length} ${pictures} of another item: ${named.join(', ')}${others}`)
 }
 
+function tellRepeated(repeated: readonly RepeatedPicture[], { err }: Terminal): void {
+  const [same, others] = [true, false].map((isSame) =>
+    repeated.filter(({ item, twin }) => (twin.item === item) === isSame),
+  )
+  const named = (some: readonly RepeatedPicture[], one: (picture: RepeatedPicture) => string): string =>
+    `${some.slice(0, mostMoved).map(one).join(', ')}${some.length > mostMoved ? `, and ${some.length - mostMoved} more` : ''}`
+  if (same!.length > 0) {
+    const list = named(same!, ({ path, twin }) => `${path} = ${twin.id}`)
+    err(`left out ${counted(same!.length, 'picture')} whose very bytes are there already: ${list}`)
+  }
+  if (others!.length > 0) {
+    const list = named(others!, ({ path, label, twin }) => `${path} (${label}) = ${twin.id} (${twin.label})`)
+    err(`the same picture is enrolled as different items, one of which is wrong: ${list}`)
+  }
+}
+
 function tellProblems(
   problems: readonly LabelProblem[],
   unreadable: readonly UnreadablePicture[],
   terminal: Terminal,
 ): void {
-  for (const { line, message } of problems) terminal.err(`line ${line}: ${message}; skipped`)
+  for (const { line, where, message } of problems) terminal.err(`${where ?? `line ${line}`}: ${message}; skipped`)
   for (const { path, code, message } of unreadable) terminal.err(`${path}: ${code}: ${message}; skipped`)
 }

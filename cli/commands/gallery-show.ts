@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { SightlineError, usageError } from '@sightline/shared/errors/errors.ts'
 import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
 import type { GalleryRules } from '@sightline/shared/gallery/rules.ts'
-import { type Command, flag, type Terminal, texts, type Values } from '../command.ts'
+import { type Command, flag, type Terminal, texts } from '../command.ts'
 import { counted } from '../gallery-flags.ts'
 import { galleryHelp, galleryLocation, galleryOptions, openAnyGallery } from '../recognition-flags.ts'
 

@@ -67,13 +67,13 @@ export function findClose(leftOut: readonly LeftOut[]): readonly ClosePair[] {
   return [...pairs.values()].sort((a, b) => b.confused - a.confused || b.score - a.score)
 }
 
-/** The worst recall first, then the fewest pictures. */
+/** The worst recall first, then the fewest pictures; those of which nothing is confused last. */
 export function checkItems(leftOut: readonly LeftOut[], close: readonly ClosePair[]): readonly ItemCheck[] {
   const closest = new Map<string, ClosePair[]>()
   for (const pair of close) for (const { item } of pair.items) closest.set(item, [...(closest.get(item) ?? []), pair])
   return [...Map.groupBy(leftOut, ({ picture }) => picture.item)]
     .map(([item, some]) => checkItem(item, some, closest.get(item) ?? []))
-    .sort((a, b) => (a.recall ?? 0) - (b.recall ?? 0) || a.distinct - b.distinct || (a.item < b.item ? -1 : 1))
+    .sort((a, b) => (a.recall ?? 1) - (b.recall ?? 1) || a.distinct - b.distinct || (a.item < b.item ? -1 : 1))
 }
 
 function checkItem(item: string, pictures: readonly LeftOut[], close: readonly ClosePair[]): ItemCheck {

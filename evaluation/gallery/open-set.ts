@@ -9,6 +9,8 @@ const places = 3
 const carefulShare = 0.01
 /** An item has a threshold of its own only with so many pictures to tell it by. */
 const fewestPictures = 3
+/** … and where it saves so many errors: one is a matter of chance. */
+const fewestSaved = 2
 
 const isNamed = ({ own, other }: LeftOut, threshold: number): boolean =>
   own !== null && own.score >= threshold && own.score >= (other?.score ?? -1)
@@ -82,7 +84,7 @@ export function suggestItemThresholds(leftOut: readonly LeftOut[], general: numb
       const [sum, least] = [found[0] + found[1], after[0] + after[1]]
       if (threshold <= 1 && (sum < least || (sum === least && threshold < best))) [best, after] = [threshold, found]
     }
-    if (after[0] + after[1] >= before[0] + before[1]) continue
+    if (before[0] + before[1] - after[0] - after[1] < fewestSaved) continue
     const falseAccepts = [before[0], after[0]] as const
     suggested.push({
       item,

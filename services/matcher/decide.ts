@@ -2,6 +2,7 @@
 import type { Box } from '@sightline/shared/contracts/messages.ts'
 import type { Candidate, RecognizedObject } from '@sightline/shared/contracts/recognition-event.ts'
 import type { Hit } from '@sightline/shared/gallery/gallery.ts'
+import { type GalleryRules, probabilityOf } from '@sightline/shared/gallery/rules.ts'
 import { iou, sharedOfSmaller } from '@sightline/shared/geometry/boxes.ts'
 
 export interface DecideOptions {
@@ -9,6 +10,8 @@ export interface DecideOptions {
   readonly threshold: number
   /** Thresholds of single labels, above or below the general one. */
   readonly labelThresholds: ReadonlyMap<string, number>
+  /** What the gallery itself says of its items and labels, and of what a similarity is worth. */
+  readonly rules: GalleryRules
   /** Of two recognized boxes that overlap more than this (IoU), the one with the lower recognition score is dropped. */
   readonly nmsIou: number
   /** Candidates to report for each object. */
@@ -65,9 +68,11 @@ interface Judged {
 }
 
 function judge({ box, hits }: Match, options: DecideOptions): Judged {
-  const candidates = candidatesOf(hits, options.candidates)
-  const best = candidates[0]
-  const isKnown = best !== undefined && best.score >= (options.labelThresholds.get(best.label) ?? options.threshold)
+  const all = candidatesOf(hits, hits.length)
+  const candidates = all.slice(0, options.candidates)
+  const [best, second] = all
+  const isKnown = best !== undefined && best.score >= thresholdOf(best, options)
+  const { calibration } = options.rules
   return {
     box,
     object: {
@@ -76,7 +81,17 @@ function judge({ box, hits }: Match, options: DecideOptions): Judged {
       item: isKnown ? best.item : null,
       label: isKnown ? best.label : null,
       score: best?.score ?? 0,
+      ...(second !== undefined && { margin: best!.score - second.score }),
+      ...(best !== undefined && calibration && { probability: probabilityOf(best.score, calibration) }),
       candidates,
     },
   }
 }
+
+/** What whoever runs the matcher says of a label goes before what the gallery says of item and label, that before the general one. */
+const thresholdOf = ({ item, label }: Candidate, { threshold, labelThresholds, rules }: DecideOptions): number =>
+  labelThresholds.get(label) ?? ownOf(rules.items, item) ?? ownOf(rules.labels, label) ?? threshold
+
+/** Items may have any name, that of what every object has too. */
+const ownOf = (all: Readonly<Record<string, number>>, name: string): number | undefined =>
+  Object.hasOwn(all, name) ? all[name] : undefined

@@ -1,6 +1,7 @@
 /** The gallery as the matcher sees it: whatever is there, of whichever embedder, also where it is made or rebuilt while frames come. */
 import { otherwise, SightlineError } from '@sightline/shared/errors/errors.ts'
 import type { Gallery, GalleryEmbedder, GalleryInfo, Hit } from '@sightline/shared/gallery/gallery.ts'
+import { type GalleryRules, noRules } from '@sightline/shared/gallery/rules.ts'
 import { tellUnknownLabels } from '@sightline/shared/gallery/unknown-labels.ts'
 
 /** Of no gallery at all: nothing is known, and everything is unknown. */
@@ -11,6 +12,8 @@ export interface KnownInfo extends Omit<GalleryInfo, 'embedder'> {
 export interface KnownItems extends AsyncDisposable {
   info(): Promise<KnownInfo>
   search(queries: readonly Float32Array[], k: number): Promise<readonly (readonly Hit[])[]>
+  /** What was decided about recognitions; read again only where the revision is another one. */
+  rules(revision: number): Promise<GalleryRules>
   /** One sentence for each label that no entry has; nothing where there is no gallery to ask. */
   unknownLabels(wanted: Iterable<string>): Promise<readonly string[]>
 }
@@ -32,9 +35,11 @@ const lookAgainMs = 1_000
 export async function openKnownItems(ports: KnownItemsPorts): Promise<KnownItems> {
   let gallery: Gallery | undefined
   let lookedAt = ports.now()
+  let known: { readonly revision: number; readonly rules: GalleryRules } | undefined
 
   const look = async (): Promise<void> => {
     lookedAt = ports.now()
+    known = undefined
     const embedder = await ports.embedder()
     // Removed or rebuilt in between, it is opened with the next look.
     gallery = embedder && (await ports.open(embedder).catch(otherwise(['GALLERY_MISSING', 'GALLERY_EMBEDDER'])))
@@ -58,6 +63,10 @@ export async function openKnownItems(ports: KnownItemsPorts): Promise<KnownItems
   return {
     info: async () => (await ask((one) => one.info())) ?? nothing,
     search: async (queries, k) => (await ask((one) => one.search(queries, k))) ?? queries.map(() => []),
+    rules: async (revision) => {
+      if (known?.revision !== revision) known = { revision, rules: (await ask((one) => one.rules())) ?? noRules }
+      return known.rules
+    },
     unknownLabels: async (wanted) => (await ask((one) => tellUnknownLabels(one, wanted))) ?? [],
     [Symbol.asyncDispose]: async () => gallery?.[Symbol.asyncDispose](),
   }

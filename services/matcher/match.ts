@@ -3,14 +3,15 @@ import type { Embeddings, ModelInfo } from '@sightline/shared/contracts/messages
 import type { RecognitionEvent } from '@sightline/shared/contracts/recognition-event.ts'
 import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import type { GalleryEmbedder } from '@sightline/shared/gallery/gallery.ts'
+import type { GalleryRules } from '@sightline/shared/gallery/rules.ts'
 import { done, failed, type Outcome, type Stage } from '@sightline/shared/stage/stage.ts'
 import { type DecideOptions, decide, type Match } from './decide.ts'
 import type { KnownInfo, KnownItems } from './known-items.ts'
 
-export interface MatchOptions extends Omit<DecideOptions, 'threshold'> {
+export interface MatchOptions extends Omit<DecideOptions, 'threshold' | 'rules'> {
   readonly gallery: KnownItems
-  /** Least cosine similarity of a recognition with this embedder. */
-  readonly threshold: (embedder: GalleryEmbedder | null) => number
+  /** Least cosine similarity of a recognition with this embedder, in a gallery with this threshold of its own. */
+  readonly threshold: (embedder: GalleryEmbedder | null, own: number | undefined) => number
   readonly now: () => number
 }
 
@@ -25,6 +26,7 @@ export function matchStage(options: MatchOptions): Stage<Embeddings, Recognition
     async process(batch) {
       const started = now()
       const info = await gallery.info()
+      const rules = await gallery.rules(info.revision)
       const usable = batch.map(({ embedder }) => embedderProblem(info, embedder) === null)
       const vectors = batch.flatMap(({ embeddings }, index) => (usable[index] ? embeddings.map((e) => e.vector) : []))
       const hits = await gallery.search(vectors, candidates * picturesPerCandidate)
@@ -33,7 +35,7 @@ export function matchStage(options: MatchOptions): Stage<Embeddings, Recognition
         const problem = embedderProblem(info, embeddings.embedder)
         if (problem !== null) return failed(problem)
         const matches = embeddings.embeddings.map(({ box }) => ({ box, hits: hits[next++] ?? [] }))
-        return done(eventOf(embeddings, matches, info, options, started))
+        return done(eventOf(embeddings, matches, info, rules, options, started))
       })
     },
   }
@@ -52,18 +54,19 @@ function eventOf(
   { frame, detector, embedder, detectionThreshold, timings }: Embeddings,
   matches: readonly Match[],
   { revision, entries, items, embedder: known }: KnownInfo,
+  rules: GalleryRules,
   options: MatchOptions,
   started: number,
 ): RecognitionEvent {
   const now = options.now()
-  const threshold = options.threshold(known)
+  const threshold = options.threshold(known, rules.threshold)
   return {
     id: frame.id,
     camera: frame.camera,
     source: frame.source,
     capturedAt: new Date(frame.capturedAt).toISOString(),
     image: frame.size,
-    objects: decide(matches, { ...options, threshold }),
+    objects: decide(matches, { ...options, threshold, rules }),
     skipped: frame.skipped,
     gallery: { revision, entries, items },
     models: { detector, embedder },

@@ -46,7 +46,7 @@ export async function openMatcher(
   const earlier = await thresholdsOfOurs()
   const stage = matchStage({
     gallery,
-    threshold: (known) => settings.threshold ?? known?.threshold ?? earlier(known),
+    threshold: (known, own) => settings.threshold ?? own ?? known?.threshold ?? earlier(known),
     labelThresholds: settings.labelThresholds,
     nmsIou: settings.nmsIou,
     candidates: settings.candidates,

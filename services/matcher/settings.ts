@@ -27,7 +27,7 @@ export const gallerySettings = settingGroup({
 export const matchSettings = settingGroup({
   threshold: {
     schema: take.number(-1, 1).optional(),
-    help: "least similarity of a recognition, -1..1; that of the gallery's embedder where not given",
+    help: 'least similarity of a recognition, -1..1; that of the gallery, or of its embedder, where not given',
     flag: { value: 'T' },
   },
   labelThresholds: {

@@ -25,6 +25,16 @@ const objectSchema = z.object({
   item: z.string().nullable().describe('The recognized gallery item; null is the explicit unknown'),
   label: z.string().nullable(),
   score: z.number().describe('Cosine similarity of the best candidate; 0 where the gallery is empty'),
+  margin: z
+    .number()
+    .optional()
+    .describe('How much more alike the best candidate is than the next item; missing where there is no next one'),
+  probability: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe("That the best candidate is the right name, by the gallery's calibration; missing where it has none"),
   candidates: z.array(candidateSchema).describe('The most similar items, best first, below the threshold too'),
 })
 

@@ -9,11 +9,13 @@ const widest = 44
 export function checkLines(check: GalleryCheck): readonly string[] {
   const { info, items, recall, duplicates, doubtful, close, thresholds, reliability } = check
   const poor = items.filter(({ isEnough }) => !isEnough)
+  const single = items.filter(({ pictures }) => pictures === 1).length
   return [
     `${check.location}: ${info.entries} pictures of ${info.items} items, revision ${info.revision}, vectors of ${info.embedder.name}`,
     ...(recall === null
       ? ['no item has two pictures: nothing can be left out to see whether the others name it']
       : [`left out one by one, ${percent(recall)} of the pictures are named rightly first (recall@1)`]),
+    ...(single === 0 ? [] : [`${single} items have a single picture`]),
     ...section('items that lack something', poor, (item) => [
       `${short(item.label)}  ${item.pictures} pictures, ${item.distinct} differ, recall@1 ${item.recall === null ? '–' : percent(item.recall)}`,
       ...item.advice.map((text) => `    ${text}`),
