@@ -1,8 +1,15 @@
 /** How hits become decisions. */
 import { describe, expect, test } from 'vitest'
 import { candidatesOf, type DecideOptions, decide, type Match } from '../../../services/matcher/decide.ts'
+import { noRules } from '../../../shared/gallery/rules.ts'
 
-const options: DecideOptions = { threshold: 0.5, labelThresholds: new Map(), nmsIou: 0.05, candidates: 5 }
+const options: DecideOptions = {
+  threshold: 0.5,
+  labelThresholds: new Map(),
+  rules: noRules,
+  nmsIou: 0.05,
+  candidates: 5,
+}
 
 const box = (x1: number, y1: number, x2: number, y2: number, score = 0.9, wholeFrame = false) => ({
   ...{ x1, y1, x2, y2 },
@@ -21,6 +28,7 @@ describe('the threshold', () => {
       item: 'cola',
       label: 'COLA',
       score: 0.8,
+      margin: 0.5,
       candidates: [
         { item: 'cola', label: 'COLA', score: 0.8 },
         { item: 'beer', label: 'BEER', score: 0.3 },
@@ -31,6 +39,21 @@ describe('the threshold', () => {
   test('leaves what is not similar enough an explicit unknown, with the same candidates', () => {
     const [object] = decide([match(box(0, 0, 10, 10), hit('cola', 0.49))], options)
     expect(object).toMatchObject({ item: null, label: null, score: 0.49, candidates: [{ item: 'cola' }] })
+  })
+
+  test.each([
+    ['of the gallery for an item goes before its label’s', { items: { cola: 0.7 }, labels: { COLA: 0.1 } }, {}, null],
+    ['of the gallery for a label goes before the general one', { items: {}, labels: { COLA: 0.7 } }, {}, null],
+    ['of the gallery may be lower', { items: { cola: 0.2 }, labels: {} }, {}, 'cola'],
+    ['that the matcher is set to goes before all', { items: { cola: 0.9 }, labels: {} }, { COLA: 0.5 }, 'cola'],
+  ])('%s', (_what, rules, labelThresholds, expected) => {
+    const own = { ...options, rules, labelThresholds: new Map(Object.entries(labelThresholds)) }
+    const score = expected === 'cola' && rules.items.cola === 0.2 ? 0.3 : 0.6
+    expect(decide([match(box(0, 0, 1, 1), hit('cola', score))], own)[0]?.item).toBe(expected)
+  })
+
+  test('of an item with a name that every object has is none', () => {
+    expect(decide([match(box(0, 0, 1, 1), hit('constructor', 0.6))], options)[0]?.item).toBe('constructor')
   })
 
   test('is reached by equality', () => {
@@ -107,5 +130,25 @@ describe('the whole frame', () => {
 
   test('is no object when it is not', () => {
     expect(decide([match(box(0, 0, 9, 9, 0, true), hit('a', 0.4))], options)).toEqual([])
+  })
+})
+
+describe('how sure it is', () => {
+  const two = [match(box(0, 0, 1, 1), hit('cola', 0.8), hit('cola', 0.75, 'other'), hit('beer', 0.6))]
+
+  test('the margin is to the next item, not the next picture, also where one candidate is told', () => {
+    expect(decide(two, { ...options, candidates: 1 })[0]).toMatchObject({ candidates: [{ item: 'cola' }] })
+    expect(decide(two, { ...options, candidates: 1 })[0]?.margin).toBeCloseTo(0.2)
+    expect(decide([match(box(0, 0, 1, 1), hit('cola', 0.8))], options)[0]).not.toHaveProperty('margin')
+  })
+
+  test('a probability is told where the gallery is calibrated, of unknowns too', () => {
+    const calibration = { slope: 20, offset: -12, answers: 100, revision: 1 }
+    const calibrated = { ...options, rules: { ...noRules, calibration } }
+    expect(decide(two, options)[0]).not.toHaveProperty('probability')
+    expect(decide(two, calibrated)[0]?.probability).toBeCloseTo(1 / (1 + Math.exp(-4)))
+    expect(decide([match(box(0, 0, 1, 1), hit('cola', 0.4))], calibrated)[0]).toMatchObject({ item: null })
+    expect(decide([match(box(0, 0, 1, 1), hit('cola', 0.4))], calibrated)[0]?.probability).toBeCloseTo(0.018, 3)
+    expect(decide([match(box(0, 0, 1, 1))], calibrated)[0]).not.toHaveProperty('probability')
   })
 })

@@ -74,3 +74,19 @@ test('labels that are not in the gallery are told, and none where there is no ga
     "no entry of the gallery has the label 'Coal'; did you mean 'Cola'?",
   ])
 })
+
+test('what was decided about a gallery is seen with its next revision, and forgotten with another gallery', async () => {
+  const { folder, clock, items } = await known()
+  await using _items = items
+  expect(await items.rules(0)).toEqual({ items: {}, labels: {} })
+  const rules = { threshold: 0.4, items: { a: 0.8 }, labels: {} }
+  {
+    await using gallery = await openGallery(folder, embedder, 'create')
+    await gallery.put([entry('a', query[0]!)])
+    await gallery.setRules(rules)
+  }
+  clock.now += 5_000
+  expect(await items.rules((await items.info()).revision)).toEqual(rules)
+  await rm(folder, { recursive: true })
+  expect(await items.rules((await items.info()).revision)).toEqual({ items: {}, labels: {} })
+})
