@@ -1,8 +1,10 @@
 /** The flags that select pictures of a gallery, and texts about how many they are. */
+import type { UnreadablePicture } from '@sightline/pipeline/enrol.ts'
+import type { LabelProblem } from '@sightline/pipeline/lists/list-collector.ts'
 import { pictureId } from '@sightline/pipeline/picture-id.ts'
 import { usageError } from '@sightline/shared/errors/errors.ts'
 import type { GallerySelection, MetadataValue } from '@sightline/shared/gallery/gallery.ts'
-import { texts, type Values } from './command.ts'
+import { type Terminal, texts, type Values } from './command.ts'
 
 export const selectionOptions = {
   id: { type: 'string', multiple: true },
@@ -48,3 +50,13 @@ function readingsOf(value: string): readonly MetadataValue[] {
 /** `1 picture`, `3 pictures`. */
 export const counted = (count: number, what: string): string =>
   `${count.toLocaleString('en-US')} ${what}${count === 1 ? '' : 's'}`
+
+/** Of a list of pictures: what could not be used, and why. */
+export function tellProblems(
+  problems: readonly LabelProblem[],
+  unreadable: readonly UnreadablePicture[],
+  terminal: Terminal,
+): void {
+  for (const { line, where, message } of problems) terminal.err(`${where ?? `line ${line}`}: ${message}; skipped`)
+  for (const { path, code, message } of unreadable) terminal.err(`${path}: ${code}: ${message}; skipped`)
+}

@@ -8,7 +8,6 @@ import {
   type MovedPicture,
   type RepeatedPicture,
   type Unpublished,
-  type UnreadablePicture,
 } from '@sightline/pipeline/enrol.ts'
 import type { LabelFile, LabelledPicture, LabelProblem } from '@sightline/pipeline/lists/list-collector.ts'
 import { readPictureList } from '@sightline/pipeline/lists/picture-list.ts'
@@ -17,7 +16,7 @@ import { tellExecution } from '@sightline/shared/inference/execution-providers.t
 import type { EmbedderManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
 import { openProgress } from '@sightline/views/terminal/progress.ts'
 import { type Command, flag, number, requiredText, type Terminal, text, type Values } from '../command.ts'
-import { counted } from '../gallery-flags.ts'
+import { counted, tellProblems } from '../gallery-flags.ts'
 import {
   embedderOf,
   galleryHelp,
@@ -206,13 +205,4 @@ function tellRepeated(repeated: readonly RepeatedPicture[], { err }: Terminal): 
     const list = named(others!, ({ path, label, twin }) => `${path} (${label}) = ${twin.id} (${twin.label})`)
     err(`the same picture is enrolled as different items, one of which is wrong: ${list}`)
   }
-}
-
-function tellProblems(
-  problems: readonly LabelProblem[],
-  unreadable: readonly UnreadablePicture[],
-  terminal: Terminal,
-): void {
-  for (const { line, where, message } of problems) terminal.err(`${where ?? `line ${line}`}: ${message}; skipped`)
-  for (const { path, code, message } of unreadable) terminal.err(`${path}: ${code}: ${message}; skipped`)
 }

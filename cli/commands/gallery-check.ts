@@ -1,18 +1,37 @@
 /** `sightline gallery check`: what is wrong with a gallery, what would mend it, and which thresholds fit it. */
+import { openEmbedderForm } from '@sightline/embedder/session.ts'
+import { askPictures } from '@sightline/evaluation/gallery/ask-pictures.ts'
 import { checkGallery } from '@sightline/evaluation/gallery/check-gallery.ts'
+import type { LeftOut } from '@sightline/evaluation/gallery/leave-one-out.ts'
 import { boxOf, pictureFileOf } from '@sightline/pipeline/enrolled-file.ts'
+import { readPictureList } from '@sightline/pipeline/lists/picture-list.ts'
 import { readPictureFile } from '@sightline/pipeline/pictures.ts'
 import { otherwise, SightlineError, usageError } from '@sightline/shared/errors/errors.ts'
 import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
 import type { GalleryRules } from '@sightline/shared/gallery/rules.ts'
 import type { GalleryCheck } from '@sightline/views/report/check-data.ts'
 import { writeCheckReport } from '@sightline/views/report/check-report.ts'
-import { checkLines, itemLines } from '@sightline/views/terminal/check-text.ts'
+import { checkLines, isUseless, itemLines } from '@sightline/views/terminal/check-text.ts'
+import { openProgress } from '@sightline/views/terminal/progress.ts'
 import { type Command, flag, type Terminal, text, type Values, workOn } from '../command.ts'
-import { galleryHelp, galleryLocation, galleryOptions, openAnyGallery } from '../recognition-flags.ts'
+import { tellProblems } from '../gallery-flags.ts'
+import {
+  embedderOf,
+  galleryHelp,
+  galleryLocation,
+  galleryOptions,
+  modelsFolder,
+  networkHelp,
+  networkOptions,
+  openAnyGallery,
+  openNamedGallery,
+  readWorkers,
+} from '../recognition-flags.ts'
 
 const options = {
+  ...networkOptions,
   ...galleryOptions,
+  queries: { type: 'string' },
   root: { type: 'string' },
   report: { type: 'string' },
   'save-thresholds': { type: 'boolean' },
@@ -31,11 +50,15 @@ none of its own is enrolled? With ITEM (its id or label): whether it has enough 
 
 ${galleryHelp}
   --report FILE           also a page (HTML) with the pictures, where their files are there
-  --root DIR              folder that the pictures' paths start from, for the page (default: .)
+  --root DIR              folder that the pictures' paths start from, for the page and --queries (default: .)
+  --queries FILE          a list like 'gallery add' takes, of labelled pictures as your cameras take them, none of
+                          them enrolled: thresholds and probability are then told by these. The gallery's own
+                          pictures are more alike than what a camera sees, and make both too strict
   --save-thresholds       keep the suggested threshold, and those of single items, with the gallery
   --save-calibration      keep with the gallery what a similarity is worth: events then tell a 'probability'
   --strict                exit code 1 where something was found, or ITEM has not enough
   --json                  all of it as one JSON line
+${networkHelp}
 
 Example: sightline gallery check --gallery products.gallery --root pictures/ --report out/check.html`,
   options,
@@ -48,7 +71,8 @@ Example: sightline gallery check --gallery products.gallery --root pictures/ --r
     const location = await galleryLocation(values, terminal)
     const { embedder } = await gallery.info()
     const threshold = rules.threshold ?? embedder.threshold ?? 0.5
-    const check = await checkGallery(gallery, { location, threshold, work: workOn(terminal) })
+    const asked = await ask(gallery, values, terminal)
+    const check = await checkGallery(gallery, { location, threshold, asked, work: workOn(terminal) })
     if (check === undefined) {
       terminal.err('stopped; nothing was saved')
       return 1
@@ -69,6 +93,24 @@ Example: sightline gallery check --gallery products.gallery --root pictures/ --r
     }
     return tell(check, wanted, values, terminal)
   },
+}
+
+/** Undefined where no pictures of cameras are named. Throws GALLERY_EMBEDDER where the models in use are not the gallery's. */
+async function ask(gallery: Gallery, values: Values, terminal: Terminal): Promise<readonly LeftOut[] | undefined> {
+  const list = text(values, 'queries')
+  if (list === undefined) return undefined
+  const { pictures, problems } = await readPictureList(list, text(values, 'root') ?? '.')
+  const embedder = await embedderOf(values, terminal)
+  await (await openNamedGallery(values, embedder, terminal))[Symbol.asyncDispose]()
+  const workers = await readWorkers(values, terminal)
+  const { session } = await openEmbedderForm(await modelsFolder(values, terminal), embedder, workers)
+  await using _session = session
+  using progress = openProgress(terminal, 'asking', pictures.length)
+  const onPicture = (): void => progress.advance()
+  const { answers, unreadable } = await askPictures(gallery, { pictures, session, onPicture, stop: terminal.stop })
+  progress.end()
+  tellProblems(problems, unreadable, terminal)
+  return answers
 }
 
 function tell(check: GalleryCheck, wanted: string | undefined, values: Values, { out }: Terminal): number {
@@ -96,6 +138,7 @@ async function save(
   let next = rules
   if (flag(values, 'save-thresholds')) {
     if (suggested === null) err('no threshold was saved: too little is enrolled to suggest one')
+    else if (isUseless(suggested)) err('no threshold was saved: none tells what is enrolled from what is not')
     else {
       const own = Object.fromEntries(items.map(({ item, threshold }) => [item, threshold]))
       next = { ...next, threshold: suggested.threshold, items: { ...next.items, ...own } }

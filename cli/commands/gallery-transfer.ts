@@ -1,4 +1,5 @@
 /** `sightline gallery export` and `import`: a gallery as one file, and back, on any driver. */
+import { isDeepStrictEqual } from 'node:util'
 import {
   checkFileEmbedder,
   readGalleryFile,
@@ -92,7 +93,7 @@ Example: sightline gallery import products.jsonl.gz --gallery http://localhost:6
     const { entries, items, revision } = await build.publish()
     await build[Symbol.asyncDispose]()
     await using gallery = await openNamedGallery(values, embedder, terminal, 'write')
-    await gallery.setRules(head.rules)
+    if (!isDeepStrictEqual(await gallery.rules(), head.rules)) await gallery.setRules(head.rules)
     return tell({ location, put: put.length, entries, items, revision })
 
     function tell(told: { location: string; put: number; entries: number; items: number; revision: number }): number {

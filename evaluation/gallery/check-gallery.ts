@@ -4,7 +4,7 @@ import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
 import type { GalleryCheck } from '@sightline/views/report/check-data.ts'
 import { answersOf, calibrate, reliabilityOf } from './calibrate.ts'
 import { checkItems, findClose, findDoubtful, findDuplicates } from './doctor.ts'
-import { leaveOneOut } from './leave-one-out.ts'
+import { type LeftOut, leaveOneOut } from './leave-one-out.ts'
 import { pointAt, suggestItemThresholds, suggestThresholds } from './open-set.ts'
 
 /**
@@ -15,30 +15,39 @@ import { pointAt, suggestItemThresholds, suggestThresholds } from './open-set.ts
  */
 export async function checkGallery(
   gallery: Gallery,
-  { location, threshold, work }: { readonly location: string; readonly threshold: number; readonly work: Work },
+  options: {
+    readonly location: string
+    readonly threshold: number
+    /** What cameras see, asked of the gallery: thresholds and probabilities are then told by these, not by its own pictures. */
+    readonly asked?: readonly LeftOut[] | undefined
+    readonly work: Work
+  },
 ): Promise<GalleryCheck | undefined> {
+  const { location, threshold, asked, work } = options
   const info = await gallery.info()
   using progress = work.progress('checking', info.entries)
   const leftOut = await leaveOneOut(gallery, { onPicture: () => progress.advance(), stop: work.stop })
   if (work.stop.aborted) return undefined
   const close = findClose(leftOut)
-  const thresholds = suggestThresholds(leftOut)
-  const answers = answersOf(leftOut)
+  const judged = asked ?? leftOut
+  const thresholds = suggestThresholds(judged)
+  const answers = answersOf(judged)
   const curve = calibrate(answers)
   const enrolled = leftOut.filter(({ own }) => own !== null)
   const right = enrolled.filter(({ own, other }) => own!.score >= (other?.score ?? -1))
   return {
     location,
     info,
+    asked: asked === undefined ? null : asked.length,
     recall: enrolled.length === 0 ? null : right.length / enrolled.length,
     items: checkItems(leftOut, close),
     duplicates: findDuplicates(leftOut),
     doubtful: findDoubtful(leftOut),
     close,
     thresholds: {
-      current: pointAt(leftOut, threshold),
+      current: pointAt(judged, threshold),
       ...thresholds,
-      items: thresholds.suggested === null ? [] : suggestItemThresholds(leftOut, thresholds.suggested.threshold),
+      items: thresholds.suggested === null ? [] : suggestItemThresholds(judged, thresholds.suggested.threshold),
     },
     calibration: curve && { ...curve, answers: answers.length, revision: info.revision },
     reliability: reliabilityOf(answers),

@@ -18,7 +18,7 @@ export interface LeftOut {
 const readAtOnce = 256
 const searchedAtOnce = 32
 /** Mostly holds the best picture of the own and that of another item; where it does not, more is asked for. */
-const usualHits = 32
+export const usualHits = 32
 const moreHits = 16
 
 /** Every entry with its vector, in the order of the ids. */
@@ -78,9 +78,9 @@ function bestOf({ id, vector }: GalleryEntry, others: readonly GalleryEntry[]): 
 }
 
 /** An item of many pictures crowds the others out: so many are asked for that there is another one among them. */
-async function bestOther(
+export async function bestOther(
   gallery: Gallery,
-  { item, vector }: GalleryEntry,
+  { item, vector }: Pick<GalleryEntry, 'item' | 'vector'>,
   found: readonly Neighbour[],
   most: number,
 ): Promise<Neighbour | null> {

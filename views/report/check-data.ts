@@ -100,6 +100,8 @@ export interface Reliability {
 export interface GalleryCheck {
   readonly location: string
   readonly info: GalleryInfo
+  /** Pictures of cameras that thresholds and probabilities are told by; null where it is the gallery's own. */
+  readonly asked: number | null
   /** Share of all pictures that, left out, are named rightly first; of items with two or more. Null where there are none. */
   readonly recall: number | null
   readonly items: readonly ItemCheck[]

@@ -102,7 +102,7 @@ function pairsSection(title: string, pairs: readonly Markup[], all: number): Mar
   return html`<section><h2>${title} (${all})${left}</h2><div class="pairs">${pairs}</div></section>`
 }
 
-function thresholdsSection({ thresholds: { current, suggested, careful, curve, items } }: GalleryCheck): Markup {
+function thresholdsSection({ asked, thresholds: { current, suggested, careful, curve, items } }: GalleryCheck): Markup {
   if (suggested === null) return nothing
   const line = (what: string, point: ThresholdPoint | null): Markup =>
     point === null
@@ -119,7 +119,7 @@ function thresholdsSection({ thresholds: { current, suggested, careful, curve, i
       html`<tr><td class="name"><bdi>${label}</bdi></td><td class="number">${threshold}</td><td class="number">${falseAccepts.join(' → ')}</td><td class="number">${falseRejects.join(' → ')}</td></tr>`,
   )
   const head = html`<thead><tr><th></th><th class="number">threshold</th><th class="number">falsely accepted</th><th class="number">falsely rejected</th></tr></thead>`
-  return html`<section><h2>Thresholds</h2><p>By the gallery’s own pictures, each left out once; what cameras see differs more.</p><div class="card scroll"><table>${head}<tbody>${rows}${steps.map((point) => line('', point))}</tbody></table></div>${own.length === 0 ? nothing : html`<h3>Items with a threshold of their own</h3><div class="card scroll"><table>${head}<tbody>${own}</tbody></table></div>`}</section>`
+  return html`<section><h2>Thresholds</h2><p>${asked === null ? 'By the gallery’s own pictures, each left out once; what cameras see differs more.' : `By ${asked} pictures of cameras.`}</p><div class="card scroll"><table>${head}<tbody>${rows}${steps.map((point) => line('', point))}</tbody></table></div>${own.length === 0 ? nothing : html`<h3>Items with a threshold of their own</h3><div class="card scroll"><table>${head}<tbody>${own}</tbody></table></div>`}</section>`
 }
 
 function itemsSection({ items }: GalleryCheck): Markup {

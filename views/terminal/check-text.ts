@@ -68,7 +68,10 @@ export function itemLines(item: ItemCheck, check: GalleryCheck): readonly string
   ]
 }
 
-function thresholdLines({ thresholds: { current, suggested, careful } }: GalleryCheck): readonly string[] {
+/** As many errors as if nothing, or everything, were recognized. */
+export const isUseless = ({ falseAccept, falseReject }: ThresholdPoint): boolean => falseAccept + falseReject > 0.9
+
+function thresholdLines({ asked, thresholds: { current, suggested, careful } }: GalleryCheck): readonly string[] {
   if (suggested === null)
     return ['', 'thresholds: nothing can be told of a gallery with one item, or one picture of each']
   const line = (what: string, point: ThresholdPoint | null): string[] =>
@@ -79,10 +82,13 @@ function thresholdLines({ thresholds: { current, suggested, careful } }: Gallery
         ]
   return [
     '',
-    "thresholds, by the gallery's own pictures (what cameras see differs more):",
+    asked === null
+      ? "thresholds, by the gallery's own pictures (what cameras see differs more: --queries):"
+      : `thresholds, by ${asked} pictures of --queries:`,
     ...line('in force', current),
     ...line('suggested', suggested),
     ...line('careful', careful),
+    ...(isUseless(suggested) ? ['  none tells what is enrolled from what is not: more pictures first'] : []),
   ]
 }
 
