@@ -2,6 +2,7 @@
 import { busPart } from './bus.ts'
 import { cropCodecPart } from './crop-codec.ts'
 import { decodePart } from './decode.ts'
+import { galleryPart } from './gallery.ts'
 import { kernelsPart } from './kernels.ts'
 import { latencyPart } from './latency.ts'
 import { memoryPart } from './memory.ts'
@@ -23,6 +24,7 @@ export const parts: readonly Part[] = [
   decodePart,
   kernelsPart,
   searchPart,
+  galleryPart,
   scalingPart,
   servicesPart,
   memoryPart,
