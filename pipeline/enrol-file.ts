@@ -41,11 +41,19 @@ export class FileEnroller {
   /** Of this enrolment: the first picture of each content, and of each content and item. */
   readonly #met = new Map<string, Twin>()
 
-  /** `known` are other galleries with vectors of the same embedder. */
-  constructor(gallery: Gallery, known: readonly Gallery[], session: Session<EmbedInput, EmbedOutput>) {
+  readonly #listed: ReadonlySet<string>
+
+  /** `known` are other galleries with vectors of the same embedder, `listed` the ids of all that is to be enrolled. */
+  constructor(
+    gallery: Gallery,
+    known: readonly Gallery[],
+    session: Session<EmbedInput, EmbedOutput>,
+    listed: ReadonlySet<string>,
+  ) {
     this.#gallery = gallery
     this.#known = known
     this.#session = session
+    this.#listed = listed
   }
 
   /** `pictures` are all of one file. Throws only what is no picture's own fault. */
@@ -83,8 +91,9 @@ export class FileEnroller {
       return { picture, entry: entryWith(same.vector, same.metadata[ownFields.box]), isReused: true }
     if (met?.item === item) return { picture, twin: met }
     const stored = await this.#storedTwin(this.#gallery, picture, content)
-    if (stored?.item === item) return { picture, twin: stored }
-    const twin = met ?? stored
+    // One that is listed too may be about to become another picture: left out for it, this one would be lost.
+    if (stored?.item === item && !this.#listed.has(stored.id)) return { picture, twin: stored }
+    const twin = met ?? (stored === undefined || stored.item === item ? undefined : stored)
     const told = twin === undefined ? {} : { twin }
     for (const gallery of [this.#gallery, ...this.#known]) {
       const other = gallery === this.#gallery ? stored : await this.#storedTwin(gallery, picture, content)

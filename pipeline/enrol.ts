@@ -77,7 +77,7 @@ export async function enrol(
   known: readonly Gallery[] = [],
 ): Promise<Enrolment> {
   const limit = pLimit(filesAtOnce)
-  const enroller = new FileEnroller(gallery, known, session)
+  const enroller = new FileEnroller(gallery, known, session, new Set(pictures.map(({ path }) => path)))
   const unreadable: UnreadablePicture[] = []
   const moved: MovedPicture[] = []
   const repeated: RepeatedPicture[] = []

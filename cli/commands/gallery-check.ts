@@ -8,7 +8,6 @@ import { readPictureList } from '@sightline/pipeline/lists/picture-list.ts'
 import { readPictureFile } from '@sightline/pipeline/pictures.ts'
 import { otherwise, SightlineError, usageError } from '@sightline/shared/errors/errors.ts'
 import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
-import type { GalleryRules } from '@sightline/shared/gallery/rules.ts'
 import type { GalleryCheck } from '@sightline/views/report/check-data.ts'
 import { writeCheckReport } from '@sightline/views/report/check-report.ts'
 import { checkLines, isUseless, itemLines } from '@sightline/views/terminal/check-text.ts'
@@ -65,8 +64,7 @@ Example: sightline gallery check --gallery products.gallery --root pictures/ --r
   async run(values, positionals, terminal) {
     const [wanted, ...others] = positionals
     if (others.length > 0) throw usageError('name one item')
-    const saves = flag(values, 'save-thresholds') || flag(values, 'save-calibration')
-    await using gallery = await openAnyGallery(values, terminal, saves ? 'write' : 'read')
+    await using gallery = await openAnyGallery(values, terminal)
     const rules = await gallery.rules()
     const location = await galleryLocation(values, terminal)
     const { embedder } = await gallery.info()
@@ -77,7 +75,7 @@ Example: sightline gallery check --gallery products.gallery --root pictures/ --r
       terminal.err('stopped; nothing was saved')
       return 1
     }
-    if (saves) await save(gallery, rules, check, values, terminal)
+    if (flag(values, 'save-thresholds') || flag(values, 'save-calibration')) await save(check, values, terminal)
     const page = text(values, 'report')
     if (page !== undefined) {
       const root = text(values, 'root') ?? '.'
@@ -129,12 +127,14 @@ function tell(check: GalleryCheck, wanted: string | undefined, values: Values, {
 
 /** What is not to be saved stays; so do thresholds of labels, which somebody has set by hand. */
 async function save(
-  gallery: Gallery,
-  rules: GalleryRules,
   { thresholds: { suggested, items }, calibration }: GalleryCheck,
   values: Values,
-  { err }: Terminal,
+  terminal: Terminal,
 ): Promise<void> {
+  const { err } = terminal
+  // Held no longer than that: others may write while the check looks.
+  await using gallery = await openAnyGallery(values, terminal, 'write')
+  const rules = await gallery.rules()
   let next = rules
   if (flag(values, 'save-thresholds')) {
     if (suggested === null) err('no threshold was saved: too little is enrolled to suggest one')

@@ -1,5 +1,13 @@
 /** What is wrong with a gallery's pictures and items, from each picture left out once. Pure. */
-import type { ClosePair, Doubtful, Duplicate, ItemCheck, Named, Neighbour } from '@sightline/views/report/check-data.ts'
+import type {
+  CheckedPicture,
+  ClosePair,
+  Doubtful,
+  Duplicate,
+  ItemCheck,
+  Named,
+  Neighbour,
+} from '@sightline/views/report/check-data.ts'
 import { dot } from '../retrieval.ts'
 import type { LeftOut } from './leave-one-out.ts'
 
@@ -16,9 +24,12 @@ const voters = 3
 /** Pictures of one item that are compared with each other. */
 const mostCompared = 200
 
+const byId = (leftOut: readonly LeftOut[]): ReadonlyMap<string, CheckedPicture> =>
+  new Map(leftOut.map(({ picture }) => [picture.id, picture]))
+
 /** Most alike first. */
 export function findDuplicates(leftOut: readonly LeftOut[]): readonly Duplicate[] {
-  const pictures = new Map(leftOut.map(({ picture }) => [picture.id, picture]))
+  const pictures = byId(leftOut)
   return leftOut
     .flatMap(({ picture, nearest }) =>
       nearest.flatMap(({ id, score }): Duplicate[] => {
@@ -35,12 +46,15 @@ export function findDuplicates(leftOut: readonly LeftOut[]): readonly Duplicate[
 
 /** The most likely mislabelled first. */
 export function findDoubtful(leftOut: readonly LeftOut[]): readonly Doubtful[] {
+  const pictures = byId(leftOut)
   return leftOut
     .flatMap(({ picture, own, other, nearest }): Doubtful[] => {
       if (own === null || other === null || other.score - own.score < doubtfulMargin) return []
       const votes = nearest.slice(0, voters).filter(({ item }) => item === other.item).length
       // An item with one other picture has one vote only; its likeness must then speak for itself.
-      return votes * 2 > voters || other.score >= duplicateScore ? [{ picture, own, other }] : []
+      return votes * 2 > voters || other.score >= duplicateScore
+        ? [{ picture, own, other, otherPicture: pictures.get(other.id)! }]
+        : []
     })
     .sort((a, b) => b.other.score - b.own.score - (a.other.score - a.own.score))
 }
@@ -48,20 +62,18 @@ export function findDoubtful(leftOut: readonly LeftOut[]): readonly Doubtful[] {
 /** Pairs that are confused, or as alike as pictures of one item usually are; the most confused first. */
 export function findClose(leftOut: readonly LeftOut[]): readonly ClosePair[] {
   const usual = median(leftOut.flatMap(({ own }) => (own === null ? [] : [own.score])))
-  const pairs = new Map<
-    string,
-    { items: [Named, Named]; pictures: [string, string]; score: number; confused: number }
-  >()
+  const all = byId(leftOut)
+  const pairs = new Map<string, { -readonly [Field in keyof ClosePair]: ClosePair[Field] }>()
   for (const { picture, own, other } of leftOut) {
-    if (other === null) continue
+    const found = other === null ? undefined : all.get(other.id)
+    if (other === null || found === undefined) continue
     const isConfused = own !== null && other.score > own.score
     if (!isConfused && other.score < (usual ?? duplicateScore)) continue
-    const isFirst = picture.item < other.item
-    const [a, b] = isFirst ? [picture, other] : [other, picture]
-    const key = JSON.stringify([a.item, b.item])
-    const pair = pairs.get(key) ?? { items: [named(a), named(b)], pictures: [a.id, b.id], score: -1, confused: 0 }
+    const both = picture.item < found.item ? ([picture, found] as const) : ([found, picture] as const)
+    const key = JSON.stringify(both.map(({ item }) => item))
+    const pair = pairs.get(key) ?? { items: [named(both[0]), named(both[1])], pictures: both, score: -1, confused: 0 }
     pair.confused += isConfused ? 1 : 0
-    if (other.score > pair.score) Object.assign(pair, { score: other.score, pictures: [a.id, b.id] })
+    if (other.score > pair.score) Object.assign(pair, { score: other.score, pictures: both })
     pairs.set(key, pair)
   }
   return [...pairs.values()].sort((a, b) => b.confused - a.confused || b.score - a.score)

@@ -33,13 +33,14 @@ export interface Doubtful {
   readonly own: Neighbour
   /** The most alike one of the item that it may belong to. */
   readonly other: Neighbour
+  readonly otherPicture: CheckedPicture
 }
 
 /** Two items that the gallery's pictures do not tell apart. */
 export interface ClosePair {
   readonly items: readonly [Named, Named]
   /** Their most alike pictures. */
-  readonly pictures: readonly [string, string]
+  readonly pictures: readonly [CheckedPicture, CheckedPicture]
   readonly score: number
   /** Pictures of either that are more like the other item than like their own. */
   readonly confused: number

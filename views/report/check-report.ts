@@ -24,12 +24,11 @@ export async function writeCheckReport(file: string, check: GalleryCheck, pictur
 
 export async function renderCheck(check: GalleryCheck, pictures: CheckPictures): Promise<string> {
   const { info, recall } = check
-  const byId = picturesById(check)
-  const shown = (picture: CheckedPicture | undefined, note: string): Promise<Markup> => figure(pictures, picture, note)
-  const doubtful = await inOrder(check.doubtful, async ({ picture, own, other }) =>
+  const shown = (picture: CheckedPicture, note: string): Promise<Markup> => figure(pictures, picture, note)
+  const doubtful = await inOrder(check.doubtful, async ({ picture, own, other, otherPicture }) =>
     pair(
       await shown(picture, `enrolled as ${picture.label}, ${own.score.toFixed(2)} like its own`),
-      await shown(byId.get(other.id) ?? { ...other, metadata: {} }, `${other.label}, ${other.score.toFixed(2)}`),
+      await shown(otherPicture, `${other.label}, ${other.score.toFixed(2)}`),
     ),
   )
   const duplicates = await inOrder(check.duplicates, async ({ pictures: [a, b], score, isCopy }) =>
@@ -37,11 +36,8 @@ export async function renderCheck(check: GalleryCheck, pictures: CheckPictures):
   )
   const close = await inOrder(check.close, async ({ items: [a, b], pictures: [first, second], score, confused }) =>
     pair(
-      await shown(byId.get(first) ?? { ...a, id: first, metadata: {} }, a.label),
-      await shown(
-        byId.get(second) ?? { ...b, id: second, metadata: {} },
-        `${b.label}, ${score.toFixed(2)}${confused > 0 ? `, ${confused} confused` : ''}`,
-      ),
+      await shown(first, a.label),
+      await shown(second, `${b.label}, ${score.toFixed(2)}${confused > 0 ? `, ${confused} confused` : ''}`),
     ),
   )
   const title = `Gallery check: ${check.location}`
@@ -72,12 +68,6 @@ ${reliabilitySection(check)}
 `.text
 }
 
-/** Of all that the findings name in full. */
-function picturesById({ doubtful, duplicates }: GalleryCheck): ReadonlyMap<string, CheckedPicture> {
-  const all = [...doubtful.map(({ picture }) => picture), ...duplicates.flatMap(({ pictures }) => pictures)]
-  return new Map(all.map((picture) => [picture.id, picture]))
-}
-
 /** One after the other: each is a picture decoded. */
 async function inOrder<One>(all: readonly One[], render: (one: One) => Promise<Markup>): Promise<readonly Markup[]> {
   const rendered: Markup[] = []
@@ -85,13 +75,13 @@ async function inOrder<One>(all: readonly One[], render: (one: One) => Promise<M
   return rendered
 }
 
-async function figure(pictures: CheckPictures, picture: CheckedPicture | undefined, note: string): Promise<Markup> {
-  const found = picture === undefined ? null : await pictures.read(picture)
+async function figure(pictures: CheckPictures, picture: CheckedPicture, note: string): Promise<Markup> {
+  const found = await pictures.read(picture)
   const box = found?.box ?? null
   const source = found === null ? null : await embedPart(found.bytes, box === null ? null : [...box], side, side)
   const image =
     source === null ? html`<span class="empty">no file</span>` : html`<img src="${source}" alt="" loading="lazy">`
-  return html`<figure class="card">${image}<figcaption><b><bdi>${note}</bdi></b><bdi>${picture?.id ?? ''}</bdi></figcaption></figure>`
+  return html`<figure class="card">${image}<figcaption><b><bdi>${note}</bdi></b><bdi>${picture.id}</bdi></figcaption></figure>`
 }
 
 const pair = (a: Markup, b: Markup): Markup => html`<div class="card crops">${a}${b}</div>`
