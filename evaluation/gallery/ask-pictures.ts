@@ -5,10 +5,14 @@ import { join } from 'node:path'
 import type { EmbedInput, EmbedOutput } from '@sightline/embedder/embed-task.ts'
 import { enrol, type UnreadablePicture } from '@sightline/pipeline/enrol.ts'
 import type { LabelledPicture } from '@sightline/pipeline/lists/list-collector.ts'
-import type { Gallery } from '@sightline/shared/gallery/gallery.ts'
+import type { Gallery, GalleryEntry } from '@sightline/shared/gallery/gallery.ts'
 import { openGallery } from '@sightline/shared/gallery/open-gallery.ts'
 import type { Session } from '@sightline/shared/inference/session.ts'
-import { bestOther, type LeftOut, usualHits, wholeEntries } from './leave-one-out.ts'
+import type { Neighbour } from '@sightline/views/report/check-data.ts'
+import { type LeftOut, usualHits, wholeEntries } from './leave-one-out.ts'
+
+/** By so many times more hits are asked for, where those that came are all of the own item. */
+const moreHits = 16
 
 export interface Asked {
   readonly answers: readonly LeftOut[]
@@ -49,4 +53,20 @@ async function bestOwn(gallery: Gallery, item: string, vector: Float32Array, ent
     return hits.find((hit) => hit.item === item) ?? null
   }
   return null
+}
+
+/** An item of many pictures crowds the others out: so many are asked for that there is another one among them. */
+async function bestOther(
+  gallery: Gallery,
+  { item, vector }: Pick<GalleryEntry, 'item' | 'vector'>,
+  found: readonly Neighbour[],
+  most: number,
+): Promise<Neighbour | null> {
+  let other = found.find((hit) => hit.item !== item)
+  for (let k = usualHits * moreHits; other === undefined; k *= moreHits) {
+    const [hits = []] = await gallery.search([vector], Math.min(k, most))
+    other = hits.find((hit) => hit.item !== item)
+    if (k >= most) break
+  }
+  return other ?? null
 }

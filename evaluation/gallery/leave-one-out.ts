@@ -17,9 +17,8 @@ export interface LeftOut {
 /** Entries a request. */
 const readAtOnce = 256
 const searchedAtOnce = 32
-/** Mostly holds the best picture of the own and that of another item; where it does not, more is asked for. */
+/** Mostly holds the best picture of the own and that of another item; where it does not, all are compared. */
 export const usualHits = 32
-const moreHits = 16
 
 /** Every entry with its vector, in the order of the ids. */
 export async function* wholeEntries(gallery: Gallery): AsyncGenerator<GalleryEntry> {
@@ -58,7 +57,8 @@ export async function leaveOneOut(
         picture: { id, item, label, metadata },
         vector,
         own: found.find((hit) => hit.item === item) ?? bestOf(entry, byItem.get(item)!),
-        other: byItem.size < 2 ? null : await bestOther(gallery, entry, found, entries.length),
+        other:
+          byItem.size < 2 ? null : (found.find((hit) => hit.item !== item) ?? bestOf(entry, othersThan(item, entries))),
         nearest: found,
       })
       onPicture()
@@ -67,7 +67,7 @@ export async function leaveOneOut(
   return leftOut
 }
 
-function bestOf({ id, vector }: GalleryEntry, others: readonly GalleryEntry[]): Neighbour | null {
+function bestOf({ id, vector }: GalleryEntry, others: Iterable<GalleryEntry>): Neighbour | null {
   let best: Neighbour | null = null
   for (const other of others) {
     if (other.id === id) continue
@@ -77,18 +77,7 @@ function bestOf({ id, vector }: GalleryEntry, others: readonly GalleryEntry[]): 
   return best
 }
 
-/** An item of many pictures crowds the others out: so many are asked for that there is another one among them. */
-export async function bestOther(
-  gallery: Gallery,
-  { item, vector }: Pick<GalleryEntry, 'item' | 'vector'>,
-  found: readonly Neighbour[],
-  most: number,
-): Promise<Neighbour | null> {
-  let other = found.find((hit) => hit.item !== item)
-  for (let k = usualHits * moreHits; other === undefined; k *= moreHits) {
-    const [hits = []] = await gallery.search([vector], Math.min(k, most))
-    other = hits.find((hit) => hit.item !== item)
-    if (k >= most) break
-  }
-  return other ?? null
+/** Asked for where an item's many pictures crowd all others out. */
+function* othersThan(item: string, entries: readonly GalleryEntry[]): Generator<GalleryEntry> {
+  for (const entry of entries) if (entry.item !== item) yield entry
 }
