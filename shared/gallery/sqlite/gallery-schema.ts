@@ -20,7 +20,11 @@ export const contentsIndex = `CREATE INDEX IF NOT EXISTS entries_by_content ON e
 export const pragmas = (journal: 'wal' | 'delete'): string =>
   `PRAGMA journal_mode = ${journal}; PRAGMA synchronous = FULL`
 
+/** Of the usual 4 KiB, a vector of 512 values takes a page of its own and leaves half of it empty. */
+const pageBytes = 16_384
+
 export function createSchema(database: Database, embedder: GalleryEmbedder): void {
+  database.exec(`PRAGMA page_size = ${pageBytes}`)
   transaction(database, () => {
     database.exec(`
       PRAGMA application_id = ${applicationId};
