@@ -10,12 +10,12 @@ from .pplcnet_v2 import PPLCNetV2Embedder
 Embedder = LiteEmbedder | PPLCNetV2Embedder
 
 
-def build_embedder(network: str) -> Embedder:
-    """A new embedder in training form: [N, 3, H, W] to [N, 512]."""
+def build_embedder(network: str, dropout: float = 0.0) -> Embedder:
+    """A new embedder in training form: [N, 3, H, W] to [N, 512]. `dropout` is of `pplcnet_v2`, which the others lack."""
     if network == "lite":
         return LiteEmbedder()
     if network == "pplcnet_v2":
-        return PPLCNetV2Embedder()
+        return PPLCNetV2Embedder(dropout)
     raise ConfigError(f"there is no network {network!r}")
 
 
@@ -39,7 +39,15 @@ def freeze(model: Embedder, config: TrainConfig) -> None:
 
 
 def parameter_groups(model: Embedder, classifier: nn.Linear, config: TrainConfig) -> list[dict[str, object]]:
-    """Learning-rate and weight-decay groups: no decay on BatchNorm and biases, own rates for head and classifier."""
+    """Learning-rate and weight-decay groups: own rates for head and classifier, and decay on what `decayed` names.
+
+    `matrices`: nothing of one dimension, which is BatchNorm and biases. `all_but_backbone_norms`: as the reference, where
+    biases and the neck decay as well.
+    """
+    norms = {
+        f"backbone.{name}.{part}" for name, layer in model.backbone.named_modules() if isinstance(layer, nn.BatchNorm2d)
+        for part in ("weight", "bias")
+    }
     rates: dict[float, tuple[list[Tensor], list[Tensor]]] = {}
     named = [*model.named_parameters(), *(("classifier." + n, p) for n, p in classifier.named_parameters())]
     for name, parameter in named:
@@ -51,7 +59,8 @@ def parameter_groups(model: Embedder, classifier: nn.Linear, config: TrainConfig
         elif name.startswith(("projection.", "neck.")):
             rate = config.head_rate
         decayed, plain = rates.setdefault(rate, ([], []))
-        (plain if parameter.ndim == 1 else decayed).append(parameter)
+        is_plain = name in norms if config.decayed == "all_but_backbone_norms" else parameter.ndim == 1
+        (plain if is_plain else decayed).append(parameter)
     groups: list[dict[str, object]] = []
     for rate, (decayed, plain) in rates.items():
         groups.append({"params": decayed, "rate": rate, "weight_decay": config.weight_decay})
