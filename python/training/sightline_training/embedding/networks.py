@@ -1,6 +1,12 @@
-"""The embedders by the names that configurations use, and the classifier that only training needs."""
+"""The embedders by the names that configurations use, their input, and the classifier that only training needs."""
 
+from collections.abc import Callable
+
+import numpy as np
+import torch
 from torch import Tensor, nn
+
+from sightline_base.input import MEAN, STD
 
 from ..config import ConfigError
 from .config import TrainConfig
@@ -8,6 +14,23 @@ from .embedder import DIMENSION, LiteEmbedder
 from .pplcnet_v2 import PPLCNetV2Embedder
 
 Embedder = LiteEmbedder | PPLCNetV2Embedder
+
+
+def as_input(views: Tensor) -> Tensor:
+    """uint8 [N, H, W, 3] to the network's normalized float [N, 3, H, W], channels last in memory."""
+    mean, std = (torch.tensor(v, device=views.device) for v in (MEAN, STD))
+    return ((views.float() / 255 - mean) / std).permute(0, 3, 1, 2)
+
+
+def embed_with(model: nn.Module, device: torch.device) -> Callable[[np.ndarray], np.ndarray]:
+    """The model in inference as a function from uint8 pictures [N, H, W, 3] to embeddings [N, D]."""
+    model.eval().to(device, memory_format=torch.channels_last)
+
+    def embed(pictures: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return model(as_input(torch.from_numpy(pictures).to(device))).cpu().numpy()
+
+    return embed
 
 
 def build_embedder(network: str, dropout: float = 0.0) -> Embedder:

@@ -114,7 +114,7 @@ def two_processes_by_hand(config: TrainConfig, pictures: list[Picture], folder: 
         for group in run.optimizer.param_groups:
             group["lr"] = rate_at(step / config.steps, step, config) * group["rate"]
         run.optimizer.zero_grad()
-        for views, indices in both:
+        for views, indices, _ in both:
             features = run.model(as_input(views))
             loss = torch.nn.functional.cross_entropy(run.classifier(features), labels[indices], label_smoothing=0.1)
             (0.5 * (loss + triplet_angular_margin(features, labels[indices]))).backward()

@@ -1,0 +1,43 @@
+"""Counts the pictures that training could not read, tells of each once, and ends a run that has too many of them."""
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor
+
+from .pictures import LabelFileError, Picture
+from .place import Place
+
+# So many are never too many.
+FEW = 10
+# So many are told by name.
+NAMED = 20
+
+
+class Damage:
+    """What one process sees, and at `check` what all see. `report` is told by the first process alone."""
+
+    def __init__(self, pictures: Sequence[Picture], most_share: float, place: Place, report: Callable[[str], None] | None) -> None:
+        self.pictures, self.place, self.report = pictures, place, report
+        self.most = max(FEW, int(most_share * len(pictures)))
+        self.here: set[int] = set()
+        self.told: set[int] = set()
+
+    def add(self, indices: Tensor) -> None:
+        """After each batch: the indices of its pictures that could not be read, -1 where it could."""
+        self.here.update(index for index in indices.tolist() if index >= 0)
+
+    def check(self) -> None:
+        """In all processes at the same step; raises LabelFileError, in all of them, where there are too many."""
+        found = self.place.union_of_all(self.here)
+        fresh = sorted(found - self.told)
+        for index in fresh[: max(NAMED - len(self.told), 0)]:
+            if self.report:
+                self.report(f"damaged, another took its place: {self.pictures[index].path}")
+        self.told |= found
+        if fresh and self.report:
+            self.report(f"{len(found)} of {len(self.pictures)} pictures are damaged so far; the run ends with more than {self.most}")
+        if len(found) > self.most:
+            raise LabelFileError(
+                f"{len(found)} of {len(self.pictures)} pictures can't be read, more than damaged_share allows ({self.most}); "
+                "`check` names them all"
+            )
