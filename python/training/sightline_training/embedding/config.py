@@ -33,7 +33,7 @@ class TrainConfig:
     epochs: int = 0  # as many passes over the list, however many processes share it
     minutes: float = float("inf")
     warmup_steps: int = 0
-    warmup_epochs: float = 0.0
+    warmup_epochs: int = 0
     rate_processes: int = 0  # so many processes the learning rate is for; others get it scaled by their number; 0: as it is
     cosine_after_warmup: bool = False  # the reference's: the cosine begins where the warm-up ends, and that begins at 0
     momentum: float = 0.9
@@ -54,7 +54,12 @@ class TrainConfig:
     smoothing: float = 0.1
     classification: float = 1.0
     triplet: float = 1.0
-    triplet_options: TripletOptions = field(default_factory=TripletOptions)
+    triplet_margin: float = 0.5
+    triplet_absolute: float = 0.1
+    triplet_positive_floor: float = 0.8
+    triplet_negative_ceiling: float = 0.4
+    triplet_normalized: bool = True
+    triplet_reduction: Literal["mean", "sum"] = "mean"
     distillation: float = 0.0
     anchoring: float = 0.0
     anchored: list[str] = field(default_factory=list)  # datasets whose pictures are held to the teacher, without labels
@@ -75,6 +80,14 @@ class TrainConfig:
     seed: int = 1
     threads: int = 2
     workers: int = 1
+
+    @property
+    def triplet_options(self) -> TripletOptions:
+        """The settings of the triplet loss, by its own names."""
+        return TripletOptions(
+            self.triplet_margin, self.triplet_absolute, self.triplet_positive_floor, self.triplet_negative_ceiling,
+            self.triplet_normalized, self.triplet_reduction,
+        )
 
 
 def load_config(path: Path) -> TrainConfig:
@@ -110,7 +123,7 @@ def in_steps(config: TrainConfig, rows: int, processes: int) -> TrainConfig:
         return config
     epoch = steps_an_epoch(rows, config.labels_per_batch * config.pictures_per_label, processes)
     return replace(
-        config, steps=config.epochs * epoch, epochs=0, warmup_epochs=0.0, evaluate_epochs=0,
-        warmup_steps=round(config.warmup_epochs * epoch) or config.warmup_steps,
+        config, steps=config.epochs * epoch, epochs=0, warmup_epochs=0, evaluate_epochs=0,
+        warmup_steps=config.warmup_epochs * epoch or config.warmup_steps,
         evaluate_every=config.evaluate_epochs * epoch or config.evaluate_every,
     )

@@ -3,17 +3,15 @@
 Cross entropy with label smoothing is PyTorch's own (`label_smoothing=0.1`); the other two are here.
 """
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from ..config import STRICT
 
-
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True)
 class TripletOptions:
     """Everything that the reference's YAML can set of TripletAngularMarginLoss; the defaults are its recipe's.
 

@@ -79,7 +79,8 @@ class MultiKernelDepthwise(nn.Module):
     def merged(self) -> nn.Conv2d:
         """One depthwise convolution with bias that computes the same as the branches with their running statistics."""
         single = nn.Conv2d(
-            self.channels, self.channels, self.kernel, self.stride, self.kernel // 2, groups=self.channels
+            self.channels, self.channels, self.kernel, self.stride, self.kernel // 2, groups=self.channels,
+            dtype=self.branches[0][0].weight.dtype,
         )
         single.weight.zero_()
         single.bias.zero_()
