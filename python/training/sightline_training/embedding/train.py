@@ -91,7 +91,7 @@ def train(
     loader = _loader(config, pictures, names, alike, run.step, place)
     losses = Curves(folder / "losses.csv", LOSS_COLUMNS, run.step) if first else None
     watch = Watch(config, held_out, asked, folder, run, place.device, report) if first else None
-    damage = Damage(pictures, config.damaged_share, place, report if first else None)
+    damage = Damage([p.path for p in pictures], config.damaged_share, place, report if first else None)
     if watch:
         report(f"{len(pictures)} pictures, {len(names)} labels, {len(watch.pictures)} pictures watched, from step {run.step}")
 

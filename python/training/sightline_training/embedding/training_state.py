@@ -80,6 +80,13 @@ class Average:
             else:
                 self.state[name].copy_(value)
 
+    def weights(self) -> dict[str, Tensor]:
+        """What is measured and kept."""
+        return self.state
+
+    def measured(self) -> None:
+        """After each measurement: it goes on as it is."""
+
 
 class Curves:
     """Rows of a CSV. Opening it at a step drops later rows, which a resumed run will write again; `last` is the last row's step."""

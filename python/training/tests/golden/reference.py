@@ -10,7 +10,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 # For drawing, tracking and augmentation that no golden value needs.
-UNUSED = ("imgaug", "matplotlib", "mpl_toolkits", "motmetrics", "lap", "visualdl", "faiss", "pyclipper", "numba", "sklearn.cluster")
+UNUSED = ("imgaug", "matplotlib", "mpl_toolkits", "motmetrics", "lap", "visualdl", "faiss", "pyclipper", "numba", "pandas", "sklearn.cluster")
 
 
 class _Unused(importlib.abc.MetaPathFinder, importlib.abc.Loader):
