@@ -76,7 +76,6 @@ def train(
             is_over = run.done(config) >= 1
             if run.step % ROW_STEPS == 0 or is_over:
                 damage.check()
-            if run.step % ROW_STEPS == 0:
                 means = place.mean_of_all([fmean(float(parts[name]) for parts in recent) for name in WEIGHTS])
                 recent.clear()
                 if records:

@@ -110,7 +110,8 @@ def train(
             run.step += 1
             # The same in every process: all leave the loop at the same step, or none would hear the others again.
             run.seconds = place.of_first(before + time.monotonic() - began)
-            if run.step % ROW_STEPS == 0:
+            is_over = run.step >= config.steps or run.seconds / 60 >= config.minutes
+            if run.step % ROW_STEPS == 0 or is_over:
                 means = dict(zip(LOSS_COLUMNS[3:], place.mean_of_all(np.mean(recent, axis=0).tolist()), strict=True))
                 recent.clear()
                 damage.check()
@@ -124,9 +125,8 @@ def train(
             if first and time.monotonic() - saved > 60 * config.checkpoint_minutes:
                 save_checkpoint(folder / "checkpoint.pt", run.state())
                 saved = time.monotonic()
-            if run.seconds / 60 >= config.minutes:
+            if is_over:
                 break
-    damage.check()
     if watch:
         save_checkpoint(folder / "checkpoint.pt", run.state())
         watch.measure()

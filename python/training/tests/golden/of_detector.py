@@ -46,12 +46,16 @@ def undecayed() -> dict[str, object]:
 
 
 def initialisation() -> dict[str, dict[str, float]]:
-    """Standard deviations of the larger filters that a network begins with."""
+    """Standard deviations of the larger filters that a network begins with, by name, of neck and head by shape."""
     paddle.seed(3)
     feat = PicoFeat(feat_in=64, feat_out=64, num_convs=2, num_fpn_stride=4, share_cls_reg=True)
-    parts = {"backbone": LCNet(scale=1.0), "neck": CSPPAN([128, 256, 512], 64, num_features=4), "head": feat}
+    parts = {"backbone": LCNet(scale=1.0), "neck": CSPPAN([128, 256, 512], 64, kernel_size=3, num_features=4, use_depthwise=True), "head": feat}
     return {
-        part: {name: float(p.std()) for name, p in layer.named_parameters() if p.ndim == 4 and p.numel() > 1500} for part, layer in parts.items()
+        part: {
+            name if part == "backbone" else str(p.shape): float(p.std())
+            for name, p in layer.named_parameters() if p.ndim == 4 and p.numel() > 1500
+        }
+        for part, layer in parts.items()
     }
 
 
