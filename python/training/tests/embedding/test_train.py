@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -68,37 +67,6 @@ def test_a_run_that_is_continued_ends_with_the_weights_of_an_unbroken_one(
     continued = torch.load(train(TINY, pictures, [], broken, quiet))
     for name, value in unbroken.items():
         assert torch.allclose(value.float(), continued[name].float(), atol=1e-4), name
-
-
-def test_a_killed_run_goes_on_from_its_checkpoint(made_set: tuple[Path, Path], tmp_path: Path) -> None:
-    config = tmp_path / "tiny.yaml"
-    config.write_text(
-        "{network: lite, augmentation: reference, optimizer: momentum, learning_rate: 0.001, steps: 100000, freeze: 17,"
-        " labels_per_batch: 3, pictures_per_label: 2, sizes: [32], workers: 0, checkpoint_minutes: 0, threads: 1}"
-    )
-    run = tmp_path / "run"
-    command = [sys.executable, "-m", "sightline_training", "train", str(config), "--run", str(run)]
-    command += ["--list", str(made_set[0]), "--root", str(made_set[1])]
-
-    def until(words: str) -> int:
-        """Starts the run, kills it with the first line that holds these words, and returns the step it began from."""
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=CONFIGS.parent)
-        began = -1
-        assert process.stdout
-        for line in process.stdout:
-            if "from step" in line:
-                began = int(line.rsplit(" ", 1)[1])
-            if words in line:
-                os.kill(process.pid, signal.SIGKILL)
-                break
-        assert process.wait() == -signal.SIGKILL
-        return began
-
-    assert until(" step 20 rate ") == 0
-    # Every step but the one that was cut off is in the checkpoint; going on from there is going on.
-    began = until("from step")
-    assert began >= 19
-    assert until(f" step {20 * (began // 20 + 1)} rate ") >= began
 
 
 def two_processes_by_hand(config: TrainConfig, pictures: list[Picture], folder: Path) -> tuple[dict[str, torch.Tensor], list[float]]:
