@@ -91,7 +91,8 @@ def test_a_file_that_changed_since_it_was_first_used_is_refused(server: tuple[st
 
 def test_weights_that_cannot_be_had_say_what_to_do_instead(server: tuple[str, Path], tmp_path: Path) -> None:
     address, served = server
-    with pytest.raises(PretrainedError, match=f"{NAME} can't be had .*[Nn]ot [Ff]ound.*name it with `pretrained: FILE`.*not the published recipe"):
+    instead = "name it with `pretrained: FILE`.*not the published recipe"
+    with pytest.raises(PretrainedError, match=f"{NAME} can't be had .*[Nn]ot [Ff]ound.*{instead}"):
         begin(PPLCNetV2(), address, tmp_path / "pretrained", [])
     with pytest.raises(PretrainedError, match="can't be had"):
         begin(PPLCNetV2(), "http://127.0.0.1:1/", tmp_path / "pretrained", [])

@@ -68,7 +68,8 @@ def _boxes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--held-out", type=Path, metavar="BOXES", help="list of the pictures to measure by, in place of a tenth of --boxes")
     parser.add_argument("--held-out-images", type=Path, metavar="IMAGES", help="folder of these; --images where not given")
     parser.add_argument(
-        "--missing-share", type=float, default=0.0, metavar="SHARE", help="of the listed pictures, may be missing: they are counted and left out"
+        "--missing-share", type=float, default=0.0, metavar="SHARE",
+        help="of the listed pictures, may be missing: they are counted and left out",
     )
 
 

@@ -80,7 +80,8 @@ def start_run(config: Config, folder: Path, after: Path | None, device: torch.de
     else:
         optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
     average = CycleAverage(model, config.ema, config.ema_cycle) if config.ema_cycle else Average(model, config.ema)
-    run = Run(model, optimizer, average, scaler=torch.amp.GradScaler(device.type, init_scale=128.0, enabled=config.mixed_precision == "fp16"))
+    scaler = torch.amp.GradScaler(device.type, init_scale=128.0, enabled=config.mixed_precision == "fp16")
+    run = Run(model, optimizer, average, scaler=scaler)
     if saved is not None:
         run.restore(saved)
     return run

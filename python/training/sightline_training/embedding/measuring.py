@@ -41,7 +41,8 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     measure.add_argument("--query", type=Path, help="label file `path<TAB>label`; its folder is the pictures' root")
     measure.add_argument("--table", type=Path, help="folder with a folder for each row of the reference's table that is to be measured")
     measure.add_argument(
-        "--plain", action="store_true", help="resize at once, as the reference measures; the pipeline averages a side that shrinks to less than half"
+        "--plain", action="store_true",
+        help="resize at once, as the reference measures; the pipeline averages a side that shrinks to less than half",
     )
     measure.add_argument("--record", metavar="NAME", help="write the figures into the manifest, under this name")
     list_arguments(measure, required=False)
@@ -82,7 +83,8 @@ def _evaluate(options: argparse.Namespace) -> None:
         return
     if options.table:
         rows = _printed(measure_rows(options.table, model.embed, say))
-        _record(options, {f"{row} {name}": value for row, r in rows.items() for name, value in r.figures().items()}, f"--table ROWS{' --plain' if options.plain else ''}")
+        figures = {f"{row} {name}": value for row, r in rows.items() for name, value in r.figures().items()}
+        _record(options, figures, f"--table ROWS{' --plain' if options.plain else ''}")
         return
     if not options.list or not options.root:
         raise SystemExit("evaluate needs --gallery and --query, or --list and --root, or --table")

@@ -60,7 +60,8 @@ def coco(tmp_path: Path) -> Path:
     for name, some in (("train", slice(0, 50)), ("val", slice(50, 55))):
         images = told["images"][some]
         ids = {image["id"] for image in images}
-        (tmp_path / f"{name}.json").write_text(json.dumps({"images": images, "annotations": [n for n in told["annotations"] if n["image_id"] in ids]}))
+        notes = [note for note in told["annotations"] if note["image_id"] in ids]
+        (tmp_path / f"{name}.json").write_text(json.dumps({"images": images, "annotations": notes}))
     return tmp_path
 
 

@@ -66,7 +66,9 @@ def test_a_list_in_latin_1_is_told_with_its_line(made_set: tuple[Path, Path], gi
     assert "line 2 is not UTF-8 (perhaps Latin-1): save the file as UTF-8" in given("check")
 
 
-def test_a_label_may_hold_spaces_behind_a_tab_and_is_told_of_the_tab_without(made_set: tuple[Path, Path], given: Callable[..., str]) -> None:
+def test_a_label_may_hold_spaces_behind_a_tab_and_is_told_of_it_without(
+    made_set: tuple[Path, Path], given: Callable[..., str]
+) -> None:
     listed, root = made_set
     listed.write_text("boxes/0/0.jpg Cola can\nboxes/0/1.jpg Cola can\n")
     assert "line 1: the label 'Cola can' has a space: put a tab between path and label" in given("check")
@@ -140,7 +142,7 @@ def test_a_whole_file_is_not_taken_for_a_cut_one(form: str, tmp_path: Path) -> N
 
 def test_three_products_are_refused_before_the_work_begins(made_set: tuple[Path, Path], tmp_path: Path) -> None:
     pictures = [p for p in read_label_file(*made_set, " ") if p.label in ("0", "1", "2")]
-    with pytest.raises(ConfigError, match="labels_per_batch: a batch needs 16 labels, the pictures to train on have 3; set it to 3 or fewer"):
+    with pytest.raises(ConfigError, match="a batch needs 16 labels, the pictures to train on have 3; set it to 3 or fewer"):
         train(replace(TINY, labels_per_batch=16, groups=0, start_from_imagenet=True), pictures, [], tmp_path / "run", quiet)
     assert not list((tmp_path / "run").iterdir())
 

@@ -69,7 +69,9 @@ def test_a_run_that_is_continued_ends_with_the_weights_of_an_unbroken_one(
         assert torch.allclose(value.float(), continued[name].float(), atol=1e-4), name
 
 
-def two_processes_by_hand(config: TrainConfig, pictures: list[Picture], folder: Path) -> tuple[dict[str, torch.Tensor], list[float]]:
+def two_processes_by_hand(
+    config: TrainConfig, pictures: list[Picture], folder: Path
+) -> tuple[dict[str, torch.Tensor], list[float]]:
     """What two processes must agree on: each step's gradient is the mean of those of both processes' batches; and the loss's."""
     folder.mkdir()
     names = sorted({p.label for p in pictures})

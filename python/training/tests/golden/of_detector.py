@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 import numpy as np
 import paddle
-from inputs import TRUTH, levels, picture, values, weight_of
+from inputs import BOXES, COLOURS, CROPS, TRUTH, levels, picture, values, weight_of
 from PIL import Image
 from ppdet.data.transform.operators import RandomCrop, RandomDistort, RandomFlip
 from ppdet.modeling.assigners.simota_assigner import SimOTAAssigner
@@ -40,7 +40,7 @@ def undecayed() -> dict[str, object]:
     feat = PicoFeat(feat_in=16, feat_out=16, num_convs=2, num_fpn_stride=4, share_cls_reg=True)
     for name, layer in (("backbone", LCNet(scale=0.25)), ("neck", CSPPAN([16, 32, 64], 16, num_features=4)), ("head", feat)):
         parameters = list(layer.named_parameters())
-        left_out = [n for n, p in parameters if getattr(p, "regularizer", None) is not None and p.regularizer._coeff == 0]
+        left_out = [n for n, p in parameters if p.regularizer is not None and p.regularizer._coeff == 0]
         found[name] = {"left out": left_out if name == "backbone" else len(left_out), "of": len(parameters)}
     return found
 
@@ -49,7 +49,8 @@ def initialisation() -> dict[str, dict[str, float]]:
     """Standard deviations of the larger filters that a network begins with, by name, of neck and head by shape."""
     paddle.seed(3)
     feat = PicoFeat(feat_in=64, feat_out=64, num_convs=2, num_fpn_stride=4, share_cls_reg=True)
-    parts = {"backbone": LCNet(scale=1.0), "neck": CSPPAN([128, 256, 512], 64, kernel_size=3, num_features=4, use_depthwise=True), "head": feat}
+    neck = CSPPAN([128, 256, 512], 64, kernel_size=3, num_features=4, use_depthwise=True)
+    parts = {"backbone": LCNet(scale=1.0), "neck": neck, "head": feat}
     return {
         part: {
             name if part == "backbone" else str(p.shape): float(p.std())
@@ -166,10 +167,6 @@ def averages() -> list[float]:
     return answers
 
 
-BOXES = np.array([[5, 6, 30, 28], [20, 10, 58, 40], [40, 2, 60, 12]], np.float32)
-CROPS = [(0, 0, 40, 30), (10, 8, 50, 43), (35, 0, 61, 20), (0, 30, 20, 43)]
-
-
 def crops() -> list[dict[str, object]]:
     """Of each window: which boxes stay, and where."""
     answers = []
@@ -181,9 +178,6 @@ def crops() -> list[dict[str, object]]:
 
 def flipped() -> object:
     return RandomFlip().apply_bbox(BOXES.copy(), 61)
-
-
-COLOURS = [("brightness", 0.6), ("contrast", 1.4), ("saturation", 0.5), ("hue", -17.0), ("hue", 12.0)]
 
 
 def colours() -> list[str]:
@@ -198,6 +192,7 @@ def colours() -> list[str]:
 
 
 PARTS = {
-    "backbone": backbone, "undecayed": undecayed, "initialisation": initialisation, "varifocal": varifocals, "giou": gious, "distributionFocal": distribution_focals,
+    "backbone": backbone, "undecayed": undecayed, "initialisation": initialisation, "varifocal": varifocals, "giou": gious,
+    "distributionFocal": distribution_focals,
     "losses": whole_losses, "schedules": schedules, "averages": averages, "crops": crops, "flipped": flipped, "colours": colours,
 }

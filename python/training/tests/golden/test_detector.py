@@ -21,7 +21,7 @@ from sightline_training.detection.run import start_run, undecayed
 from sightline_training.detection.train import rate_at
 from sightline_training.published_names import of_lcnet
 
-from .inputs import TRUTH, levels, picture, values, weight_of
+from .inputs import BOXES, COLOURS, CROPS, TRUTH, levels, picture, values, weight_of
 from .test_embedder import same
 
 HERE = Path(__file__).parent
@@ -141,10 +141,6 @@ def test_the_average_begins_again_with_every_cycle() -> None:
     same(found, GOLDEN["averages"], 1e-5)
 
 
-BOXES = np.array([[5, 6, 30, 28], [20, 10, 58, 40], [40, 2, 60, 12]], np.float32)
-CROPS = [(0, 0, 40, 30), (10, 8, 50, 43), (35, 0, 61, 20), (0, 30, 20, 43)]
-
-
 @pytest.mark.parametrize("number", range(len(CROPS)))
 def test_a_crop_keeps_the_boxes_whose_centre_it_holds(number: int) -> None:
     expected = GOLDEN["crops"][number]
@@ -156,9 +152,6 @@ def test_a_crop_keeps_the_boxes_whose_centre_it_holds(number: int) -> None:
 def test_boxes_are_mirrored_with_the_picture() -> None:
     sample = mirrored(Sample(picture(61, 43, 40), BOXES, np.zeros((0, 4), np.float32)))
     assert sample.boxes.tolist() == GOLDEN["flipped"]
-
-
-COLOURS = [("brightness", 0.6), ("contrast", 1.4), ("saturation", 0.5), ("hue", -17.0), ("hue", 12.0)]
 
 
 @pytest.mark.parametrize("number", range(len(COLOURS)))
