@@ -42,15 +42,15 @@ class Watch:
         self.pictures = _readable(validation_set(held_out, 4, 40), report)
         self.curves = Curves(folder / "validation.csv", VALIDATION_COLUMNS, run.step)
 
-    def measure(self) -> None:
-        """Adds a row a dataset to the curves, and keeps the (averaged) weights in best.pt where none were better.
+    def measure(self) -> bool:
+        """Adds a row a dataset to the curves, and keeps the (averaged) weights in best.pt where none were better: then True.
 
         The gallery's recall@1 says which are better, as in the reference, and without one the held-out labels' score. Done
         once a step.
         """
         run, config = self.run, self.config
         if not (self.pictures or self.asked) or self.curves.last == run.step:
-            return
+            return False
         weights = run.average.state if run.average else run.model.state_dict()
         model = build_embedder(config.network, config.dropout)
         model.load_state_dict(weights)
@@ -67,9 +67,11 @@ class Watch:
             self._row(ASKED, found)
             reached = found.recall1
             self.report(f"step {run.step} gallery recall@1 {found.recall1:.4f} recall@5 {found.recall5:.4f} mAP {found.map:.4f}")
-        if reached >= run.best:
-            run.best = reached
-            save_checkpoint(self.folder / "best.pt", weights)
+        if reached < run.best:
+            return False
+        run.best = reached
+        save_checkpoint(self.folder / "best.pt", weights)
+        return True
 
     def _row(self, dataset: str, found: Retrieval, **more: float) -> None:
         run = self.run
