@@ -168,6 +168,12 @@ def test_a_full_disk_is_told_and_the_checkpoint_before_is_whole(tmp_path: Path) 
     assert torch.load(path)["step"] == 1 and os.listdir(tmp_path) == ["checkpoint.pt"]
 
 
+def test_a_folder_that_cannot_be_written_is_told(made_set: tuple[Path, Path], tmp_path: Path, run: Run) -> None:
+    (tmp_path / "tiny.yaml").write_text(CONFIG)
+    done = run("train", tmp_path / "tiny.yaml", "--run", "/dev/full/run", "--list", made_set[0], "--root", made_set[1])
+    assert done.returncode == 1 and done.stderr.startswith("sightline_training: ") and "/dev/full/run" in done.stderr
+
+
 def test_a_damaged_checkpoint_is_told(made_set: tuple[Path, Path], tmp_path: Path, given: Callable[..., str]) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "checkpoint.pt").write_bytes(b"half a checkpoint")
