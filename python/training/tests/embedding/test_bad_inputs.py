@@ -116,6 +116,15 @@ def test_too_many_damaged_pictures_end_the_run_with_a_sentence(made_set: tuple[P
         train(config, pictures, [], tmp_path / "run", quiet)
 
 
+def test_pictures_that_all_are_damaged_end_the_run_in_worker_processes_as_well(made_set: tuple[Path, Path], tmp_path: Path) -> None:
+    pictures = [p for p in read_label_file(*made_set, " ") if p.label in ("0", "1")]
+    for picture in pictures:
+        picture.path.write_bytes(b"no picture")
+    config = replace(TINY, augmentation="reference", steps=3, freeze=17, groups=0, labels_per_batch=2, pictures_per_label=4, workers=1)
+    with pytest.raises(LabelFileError, match="none of 8 pictures can be read, .*0.jpg for one$"):
+        train(config, pictures, [], tmp_path / "run", quiet)
+
+
 def test_check_names_broken_and_cut_off_pictures(made_set: tuple[Path, Path], run: Run) -> None:
     listed, root = made_set
     cut(root / "logos/0/0.jpg")
