@@ -267,6 +267,24 @@ def views() -> list[str]:
     return answers
 
 
+def chances() -> dict[str, object]:
+    """The ranges that chance chooses from: of the mirror, of the crop's top and left, of the angle."""
+    asked: list[tuple[float, float]] = []
+
+    def drawn(low: float, high: float) -> float:
+        asked.append((low, high))
+        return low
+
+    with patch.object(random, "randint", drawn), patch.object(random, "uniform", drawn), patch.object(np.random, "random", lambda: 0.0):
+        view = np.zeros((SIDE, SIDE, 3), np.uint8)
+        for step in (
+            operators.RandFlipImage(flip_code=1), operators.Pad(padding=10, backend="cv2"), operators.RandCropImageV2(size=[SIDE, SIDE]),
+            operators.RandomRotation(prob=0.5, degrees=90, interpolation="bilinear"),
+        ):
+            view = np.asarray(step(view))
+    return {"mirror": asked[0], "top": asked[1], "left": asked[2], "angle": asked[3]}
+
+
 def evaluated() -> dict[str, object]:
     """The evaluation's steps on pictures that grow and shrink: every 97th value after normalizing."""
     answers = {}
@@ -283,5 +301,5 @@ def evaluated() -> dict[str, object]:
 
 PARTS = {
     "network": network, "initialisation": initialisation, "undecayed": undecayed, "triplets": triplets, "crossEntropies": cross_entropies,
-    "schedules": schedules, "sampler": sampler, "metrics": metrics, "watched": watched, "views": views, "evaluated": evaluated,
+    "schedules": schedules, "sampler": sampler, "metrics": metrics, "watched": watched, "views": views, "chances": chances, "evaluated": evaluated,
 }

@@ -16,7 +16,7 @@ from sightline_training.embedding.pictures import Picture, as_referred
 from sightline_training.embedding.pplcnet_v2 import PPLCNetV2Embedder
 from sightline_training.embedding.sampler import BatchPlan, PKSampler
 from sightline_training.embedding.train import rate_at
-from sightline_training.embedding.views import reference_steps
+from sightline_training.embedding.views import reference_steps, reference_view
 from sightline_training.pretrained import read_pdparams
 from sightline_training.published_names import of_embedder
 
@@ -205,6 +205,21 @@ def test_a_training_view_is_made_of_the_same_pixels(number: int) -> None:
     expected = np.frombuffer(bytes.fromhex(GOLDEN["views"][number]), np.uint8).reshape(SIDE, SIDE, 3)
     # Another version of OpenCV may round a turned pixel the other way.
     assert np.abs(view.astype(int) - expected).max() <= (0 if VIEWS[number][3] is None else 1)
+
+
+def test_a_view_is_chosen_from_the_same_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[tuple] = []
+    monkeypatch.setattr("sightline_training.embedding.views.reference_steps", lambda _picture, _size, *rest: chosen.append(rest))
+    pixels, random = picture(61, 43, 40), np.random.default_rng(1)
+    for _ in range(2000):
+        reference_view(pixels, pixels, SIDE, True, random)
+    mirrored, top, left, angle = zip(*chosen, strict=True)
+    expected = GOLDEN["chances"]
+    assert [min(top), max(top)] == expected["top"] and [min(left), max(left)] == expected["left"]
+    turned = [one for one in angle if one is not None]
+    assert expected["angle"][0] <= min(turned) < 0.98 * expected["angle"][0] and 0.98 * expected["angle"][1] < max(turned) <= expected["angle"][1]
+    # Each by half.
+    assert expected["mirror"] == [0, 1] and abs(sum(mirrored) - 1000) < 100 and abs(len(turned) - 1000) < 100
 
 
 @pytest.mark.parametrize("case", list(GOLDEN["evaluated"]))
