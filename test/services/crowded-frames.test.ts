@@ -55,7 +55,7 @@ describe.skipIf(kafka === undefined)('300 boxes', { timeout: 180_000 }, () => {
     ])
     const scenes = new Map(reader.events().map(({ camera, scene }) => [camera, scene]))
     expect(scenes.get('small')).toEqual({ mode: 'normal', tiles: { columns: 1, rows: 1 }, maxBoxes: 300 })
-    expect(scenes.get('large')).toEqual({ mode: 'dense', tiles: { columns: 4, rows: 3 }, maxBoxes: 300 })
+    expect(scenes.get('large')).toEqual({ mode: 'dense', tiles: { columns: 5, rows: 3 }, maxBoxes: 300 })
   })
 
   test('of which a topic takes a part leave the best, and the event says how many', async () => {
