@@ -2,6 +2,7 @@
 import { busPart } from './bus.ts'
 import { cropCodecPart } from './crop-codec.ts'
 import { decodePart } from './decode.ts'
+import { densePart } from './dense.ts'
 import { kernelsPart } from './kernels.ts'
 import { latencyPart } from './latency.ts'
 import { memoryPart } from './memory.ts'
@@ -20,6 +21,7 @@ export const parts: readonly Part[] = [
   pipelinePart,
   rivalPart,
   latencyPart,
+  densePart,
   decodePart,
   kernelsPart,
   searchPart,
