@@ -16,12 +16,12 @@ export const bytesBeside = ({ id, camera, source }: Pick<Frame, 'id' | 'camera' 
 /** Crops together may have this many pixels, however small the frame. */
 const alwaysPixels = 2 ** 20
 
-/**
- * Most pixels of all crops: as many as the message has room for, and as the frame itself has, so that a frame's crops take no
- * more memory than the frame did.
- */
+/** Boxes overlap: those of a full shelf have a third more pixels than the frame. */
+const mostOfFrame = 1.5
+
+/** Most pixels of all crops: no more than the message has room for, and hardly more than the frame itself has. */
 export const cropPixelsFor = ({ width, height }: Size, bytes: number, codec: CropCodec): number =>
-  Math.max(Math.min(Math.max(width * height, alwaysPixels), Math.floor(bytes / bytesPerPixel(codec))), 0)
+  Math.max(Math.min(Math.max(mostOfFrame * width * height, alwaysPixels), Math.floor(bytes / bytesPerPixel(codec))), 0)
 
 /** How many of the crops, from the first on, fit in `bytes` with their boxes. */
 export function fitting(crops: readonly TravellingCrop[], bytes: number): number {
