@@ -33,15 +33,24 @@ export interface SceneOptions {
 }
 
 /**
- * Of a dense frame, where the detector's manifest says nothing else. Neighbours on a shelf hardly overlap, but are found in two
- * tiles, each a little differently: `npm run bench -- tiles` tells.
+ * Of a dense frame, where the detector's manifest says nothing else; a threshold or an overlap is no higher than the detector's
+ * own. Small things score lower, and what is taken for one is looked at by the matcher too; one thing is seen in two tiles, each
+ * time a little differently. By `sightline eval --boxes` and `--scenes` of racks and shelves with `--scene dense`,
+ * `--detection-threshold`, `--detection-nms-iou` and `--tiles`.
  */
-const denseDefaults = { maxBoxes: 300, nmsIou: 0.45 } as const
+const denseDefaults = { scoreThreshold: 0.3, maxBoxes: 300, nmsIou: 0.55 } as const
 
 export function scenesOf({ defaults }: Pick<DetectorManifest, 'defaults'>, options: SceneOptions): Scenes {
   const { dense: denseOfItsOwn = {}, ...ofItsOwn } = defaults
   const normal = { ...ofItsOwn, ...given(options) }
-  const dense = { ...ofItsOwn, ...denseDefaults, ...given(denseOfItsOwn), ...given(options) }
+  const dense = {
+    ...ofItsOwn,
+    scoreThreshold: Math.min(ofItsOwn.scoreThreshold, denseDefaults.scoreThreshold),
+    maxBoxes: Math.max(ofItsOwn.maxBoxes, denseDefaults.maxBoxes),
+    nmsIou: Math.min(ofItsOwn.nmsIou, denseDefaults.nmsIou),
+    ...given(denseOfItsOwn),
+    ...given(options),
+  }
   return {
     normal,
     dense,

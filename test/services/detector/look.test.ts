@@ -58,6 +58,28 @@ async function look({ scene = 'auto', options = {}, whole, close = [], isSuppres
   return { ...seen, parts }
 }
 
+describe('without a word of its manifest', () => {
+  const { dense: _, ...plain } = defaults
+  test.each([
+    [
+      { scoreThreshold: 0.54, nmsIou: 0.6 },
+      { scoreThreshold: 0.3, nmsIou: 0.55, maxBoxes: 300 },
+    ],
+    [
+      { scoreThreshold: 0.2, nmsIou: 0.45 },
+      { scoreThreshold: 0.2, nmsIou: 0.45, maxBoxes: 300 },
+    ],
+  ])('a detector of %o looks closely with %o', (its, dense) => {
+    expect(scenesOf({ defaults: { ...plain, ...its } }, {}).dense).toMatchObject(dense)
+  })
+
+  test('what is asked for goes before all defaults, in any scene', () => {
+    const asked = { scoreThreshold: 0.7, nmsIou: 0.1, maxBoxes: 9 }
+    const { normal, dense, auto } = scenesOf({ defaults }, asked)
+    expect([normal, dense, auto]).toEqual(Array.from({ length: 3 }, () => ({ ...asked, topPerLevel: 1000 })))
+  })
+})
+
 describe('a normal scene', () => {
   test('is one look, with the detector’s own threshold and number of boxes, however crowded', async () => {
     const { boxes, scene, grid, parts } = await look({ scene: 'normal', whole: [...row(0.9), box(0, 700, 90, 0.4)] })
