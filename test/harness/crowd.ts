@@ -36,6 +36,15 @@ export async function crowdedModels(folder: string, count: number, size: number)
   return models
 }
 
+/** The detector of such a folder in a folder without any embedder. */
+export async function detectorAlone(models: string): Promise<string> {
+  const alone = `${models}-of-the-detector`
+  await mkdir(alone)
+  await symlink(join(models, 'crowd'), join(alone, 'crowd'))
+  await writeFile(join(alone, 'index.json'), JSON.stringify({ detector: 'crowd', embedder: 'elsewhere' }))
+  return alone
+}
+
 /** RGB that no codec can make small: coarse enough to look like print, fine enough to be all detail. */
 export const grainy = (width: number, height: number) => ({
   data: noise(width * height * 3, 7),

@@ -6,7 +6,7 @@ import sharp from 'sharp'
 import { afterEach, describe, expect, test } from 'vitest'
 import { KafkaClients, topicResource } from '../../shared/bus/kafka/kafka-client.ts'
 import { defaultKafkaTimes } from '../../shared/bus/kafka/kafka-options.ts'
-import { crowdedModels, grainy } from '../harness/crowd.ts'
+import { crowdedModels, detectorAlone, grainy } from '../harness/crowd.ts'
 import { Deployment } from '../harness/deployment.ts'
 import { requireService } from '../harness/services.ts'
 
@@ -18,7 +18,7 @@ afterEach(async () => {
 })
 
 describe.skipIf(kafka === undefined)('300 boxes', { timeout: 180_000 }, () => {
-  async function deploy(size: number) {
+  async function deploy(size: number, mostBytes?: number) {
     const folder = await mkdtemp(join(tmpdir(), 'sightline-'))
     open.push({ [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) })
     const models = await crowdedModels(folder, 300, size)
@@ -31,7 +31,11 @@ describe.skipIf(kafka === undefined)('300 boxes', { timeout: 180_000 }, () => {
     }
     const deployment = await Deployment.open({ brokers: kafka!.brokers, env })
     open.push(deployment)
-    return deployment
+    if (mostBytes !== undefined) await limit(deployment.topics.detections, mostBytes)
+    // Whoever embeds is not the detector's concern.
+    const detector = await deployment.start('detector', { SIGHTLINE_MODELS: await detectorAlone(models) })
+    const others = await Promise.all([deployment.start('embedder'), deployment.start('matcher')])
+    return { deployment, ready: () => Promise.all([detector, ...others].map((service) => service.ready)) }
   }
   const frame = async (width: number, height: number): Promise<Buffer> => {
     const { data, raw } = grainy(width / 4, height / 4)
@@ -39,8 +43,8 @@ describe.skipIf(kafka === undefined)('300 boxes', { timeout: 180_000 }, () => {
   }
 
   test('of a camera frame and of a 4K one are all looked at', async () => {
-    const deployment = await deploy(0.1)
-    await deployment.startAll()
+    const { deployment, ready } = await deploy(0.1)
+    await ready()
     const reader = await deployment.read()
     await deployment.publish([
       { camera: 'small', bytes: await frame(1280, 960) },
@@ -59,9 +63,8 @@ describe.skipIf(kafka === undefined)('300 boxes', { timeout: 180_000 }, () => {
   })
 
   test('of which a topic takes a part leave the best, and the event says how many', async () => {
-    const deployment = await deploy(0.1)
-    await limit(deployment.topics.detections, 100_000)
-    await deployment.startAll()
+    const { deployment, ready } = await deploy(0.1, 100_000)
+    await ready()
     const reader = await deployment.read()
     await deployment.publish([{ camera: 'cam-1', bytes: await frame(1280, 960) }])
     await reader.ended(1)
