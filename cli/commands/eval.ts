@@ -1,6 +1,5 @@
 /** `sightline eval`: measures the embedder, the detector, or the whole pipeline on pictures whose truth is known. */
 
-import { detectionSettings } from '@sightline/detector/settings.ts'
 import { evaluateBoxes } from '@sightline/evaluation/evaluate-boxes.ts'
 import { evaluateRetrieval } from '@sightline/evaluation/evaluate-retrieval.ts'
 import { evaluateScenes } from '@sightline/evaluation/evaluate-scenes.ts'
@@ -8,8 +7,14 @@ import type { Figures } from '@sightline/evaluation/figures.ts'
 import { usageError } from '@sightline/shared/errors/errors.ts'
 import type { Command, Terminal, Values } from '../command.ts'
 import { flag, text, workOn } from '../command.ts'
-import { readFlags } from '../flags.ts'
-import { modelsFolder, readWorkers, recognitionHelp, recognitionOf, recognitionOptions } from '../recognition-flags.ts'
+import {
+  lookOf,
+  modelsFolder,
+  readWorkers,
+  recognitionHelp,
+  recognitionOf,
+  recognitionOptions,
+} from '../recognition-flags.ts'
 
 export const evalCommand: Command = {
   name: 'eval',
@@ -63,7 +68,7 @@ async function measure(values: Values, terminal: Terminal): Promise<Figures> {
   const common = { root, work, models, workers: await readWorkers(values, terminal) }
   const boxes = text(values, 'boxes')
   if (boxes !== undefined) {
-    const { scene, tiles, detectionNmsIou: nmsIou } = await readFlags(detectionSettings, values, terminal)
+    const { scene, tiles, detectionNmsIou: nmsIou } = await lookOf(values, terminal)
     return evaluateBoxes({ ...common, list: boxes, scene, looking: { tiles, nmsIou } })
   }
   const galleryList = text(values, 'gallery-list')
