@@ -15,7 +15,7 @@ from .exam import Answers, Exam, Marks, answered, marked
 from .network import mixed, quick, turn_of
 
 SHARES = (1.0, 0.7, 0.4)
-TURNS = (0.0, 0.5, 1.0)
+TURNS = (0.0, 0.5)
 # What a candidate may lose of the made packages and of products that it did not learn, and by how much it may see other
 # things' likeness in another way than the start.
 MOST_LOST = 0.005
@@ -56,7 +56,7 @@ class Choice:
 def searched(
     start: LiteEmbedder, learned: dict[str, Tensor], exam: Exam, threads: int, size: int, show: Callable[[float], None]
 ) -> Choice:
-    """Asks the exam of every candidate and chooses one."""
+    """Asks the exam of the start, then of less and less of what was learned until something is good enough, and chooses."""
     candidates: list[Candidate] = []
     shares = (0.0, *SHARES)
     known: Answers | None = None
@@ -68,6 +68,8 @@ def searched(
             now = answers.mapped(lambda one, matrix=matrix: one @ matrix)
             candidates.append(Candidate(share, strength, matrix, marked(exam, now, known), now))
         show((number + 1) / len(shares))
+        if share and not chosen(candidates, exam)[0].is_start:
+            break
     best, reason = chosen(candidates, exam)
     return Choice(candidates, best, reason)
 

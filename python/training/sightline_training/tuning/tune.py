@@ -18,7 +18,7 @@ from sightline_base.retrieval import retrieval
 from ..config import ConfigError
 from ..embedding.embedder import LiteEmbedder
 from ..progress import say, schedule_bar
-from .choose import SHARES, TURNS, Candidate, Choice, searched
+from .choose import SHARES, Candidate, Choice, searched
 from .deliver import checked_target, figures, write_small, write_tuned
 from .exam import Exam, answered, marked, set_exam, threshold_of
 from .learn import Learner, Lesson, seconds_a_step, taught
@@ -30,7 +30,7 @@ from .report import Verdict, write_report
 
 SIZE, SMALLER = 224, 192
 KEPT_PACKAGES, KEPT_SEED = 240, 1
-LEAST_STEPS, MOST_STEPS = 60, 240
+LEAST_STEPS, MOST_STEPS = 60, 120
 # Of the strangers. Asked for are at most 5 %: what a few pictures say of it is a guess.
 MOST_NAMED = 0.03
 
@@ -67,9 +67,9 @@ def tune(wish: Wish) -> bool:
         f"{len(parts.strangers)} of {len({labels[i] for i in parts.strangers})} products that stand for strangers"
     )
     exam = set_exam(photos, parts)
-    start = opened(wish.model, np.concatenate([exam.gallery, exam.check[:64]]))
+    start = opened(wish.model, np.concatenate([exam.gallery[:64], exam.check[:64]]))
     learned = _learned(wish, products, parts, start, begun["sha256"])
-    say(f"measuring {1 + len(SHARES)} steps between what the embedder knew and what it learned, {len(TURNS)} ways each")
+    say("measuring the embedder as it was, and how much of what it learned is good for it")
     with schedule_bar(True) as show:
         choice = searched(start, learned, exam, wish.threads, SIZE, show)
     return _delivered(wish, products, exam, start, learned, choice)
