@@ -58,7 +58,7 @@ def write_small(folder: Path, size: int, pixels: Sequence[np.ndarray], exam: Exa
 
     target = write_int8_folder(folder, inputs, canary, COMMAND)
     large, small = DeployedEmbedder(folder), DeployedEmbedder(target)
-    first, second = (answered(exam, lambda crops, one=one: _embedded(one, crops)) for one in (large, small))
+    first, second = (answered(exam, lambda crops, one=one: embedded_crops(one, crops)) for one in (large, small))
     before, now = marked(exam, first, start), marked(exam, second, start)
     lost = before.score - now.score
     cosine = float(np.median(np.sum(l2_normalized(first.check) * l2_normalized(second.check), axis=1)))
@@ -69,7 +69,8 @@ def write_small(folder: Path, size: int, pixels: Sequence[np.ndarray], exam: Exa
     return target, lost, cosine
 
 
-def _embedded(model: DeployedEmbedder, crops: np.ndarray) -> np.ndarray:
+def embedded_crops(model: DeployedEmbedder, crops: np.ndarray) -> np.ndarray:
+    """Pictures as deployed [N, 224, 224, 3] to [N, D], by an exported model."""
     said = [np.zeros((0, 512), np.float32)]
     for start in range(0, len(crops), 32):
         said.append(model(_sized(crops[start : start + 32], model.size)))
