@@ -98,7 +98,10 @@ def _keeps(now: Marks, before: Marks) -> bool:
 
 
 def certainty(exam: Exam, before: Answers, now: Answers) -> float:
-    """In how many of DRAWS of the asked products the mean average precision is higher now: pictures of one product stand together."""
+    """In how many of DRAWS of the asked products the mean average precision is higher now: pictures of one product stand together.
+
+    Never more than a coin that falls on one side for each product would say: three products that all gain may be chance.
+    """
     gains: dict[object, list[float]] = defaultdict(list)
     for first, second in ((before.asked, now.asked), (before.views, now.views)):
         labels = np.tile(exam.asked_labels, len(first) // len(exam.asked))
@@ -108,7 +111,7 @@ def certainty(exam: Exam, before: Answers, now: Answers) -> float:
     means = np.array([np.mean(values) for values in gains.values()])
     weights = np.array([len(values) for values in gains.values()], dtype=float)
     drawn = np.random.default_rng(0).integers(len(means), size=(DRAWS, len(means)))
-    return float(((means * weights)[drawn].sum(axis=1) > 0).mean())
+    return min(float(((means * weights)[drawn].sum(axis=1) > 0).mean()), 1 - 0.5 ** len(means))
 
 
 def _precisions(exam: Exam, labels: np.ndarray, asked: np.ndarray, gallery: np.ndarray) -> np.ndarray:

@@ -4,6 +4,8 @@ import argparse
 import os
 from pathlib import Path
 
+from sightline_base.errors import SightlineError
+
 from .tune import Wish, tune
 
 MODELS = Path(__file__).resolve().parents[4] / "models"
@@ -27,4 +29,9 @@ def _tune(options: argparse.Namespace) -> None:
     model = options.model.resolve()
     to = options.to or model.with_name(f"{model.name}-tuned")
     run = options.run or Path("runs") / f"tune-{options.pictures.resolve().name}"
-    tune(Wish(options.pictures, options.model, to, run, options.minutes, options.seed, options.threads))
+    try:
+        tune(Wish(options.pictures, options.model, to, run, options.minutes, options.seed, options.threads))
+    except KeyboardInterrupt:
+        raise SightlineError(f"stopped; the same command goes on from the last checkpoint in {run}") from None
+    except OSError as error:
+        raise SightlineError(f"{error.filename or run}: {error.strerror or error}; once that is mended, the same command goes on") from error

@@ -18,7 +18,7 @@ ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", "
 LEAST_PRODUCTS = 3
 EXAMPLE = "a folder a product, named as the product is, with its pictures in it: {0}/oat crunch/1.jpg"
 # Camera views are made from no more than this: a photograph of 12 megapixels would cost more to warp than to learn from.
-LONGEST = 448
+LONGEST = 320
 MOST_NAMED = 10
 
 

@@ -2,9 +2,9 @@
 
 import json
 import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -86,7 +86,7 @@ def _learned(wish: Wish, products: Products, parts: Parts, start: LiteEmbedder, 
     lesson = Lesson([photo.whole for photo in own], [number[photo.product] for photo in own], made)
     means = _means(start, own, lesson, wish.threads)
     plan = {"pictures": products.fingerprint(), "model": model, "seed": wish.seed}
-    known = json.loads(plan_file.read_text(encoding="utf-8")) if plan_file.exists() else {}
+    known = _read_plan(plan_file)
     steps = known.pop("steps", 0)
     if known != plan:
         if checkpoint.exists():
@@ -107,6 +107,14 @@ def _learned(wish: Wish, products: Products, parts: Parts, start: LiteEmbedder, 
     )
     with schedule_bar(True) as show:
         return taught(learner, lesson, checkpoint, show, say)
+
+
+def _read_plan(path: Path) -> dict[str, Any]:
+    """What the run was begun with; nothing where there is none, or none that can be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
 
 
 def _write_plan(path: Path, plan: dict[str, object]) -> None:
@@ -141,7 +149,6 @@ def _delivered(
     """Writes the model where it is better, the report, and the list that a gallery is built from; says what to do next."""
     first, best = choice.start, choice.best
     before, now = (threshold_of(exam, one.answers, MOST_NAMED) for one in (first, best))
-    sentences = [] if best.is_start else [f"The tuned embedder is {choice.reason}."]
     report = wish.run / "report.html"
     if best.is_start:
         sentences = [
@@ -156,7 +163,8 @@ def _delivered(
         write_tuned(model, size, wish.to, now[0], wish.model, len(products.photos), len(products.names), metrics)
         pixels = [*exam.gallery, *exam.check[::4]]
         small, lost, cosine = write_small(wish.to, size, pixels, exam, first.answers)
-        sentences += [
+        sentences = [
+            f"The tuned embedder is {choice.reason}.",
             f"At its threshold of {now[0]:.3f}, {now[1]:.1%} of what it does not know gets a name (before, at {before[0]:.3f}: "
             f"{before[1]:.1%}), {now[2]:.0%} of the right names stay (before: {before[2]:.0%}).",
             f"It is {wish.to}, {size} pixels wide, and is the default of {wish.to.parent} now; its int8 form {small.name} loses "

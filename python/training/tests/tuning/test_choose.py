@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sightline_base.retrieval import Retrieval
-from sightline_training.tuning.choose import Candidate, chosen
+from sightline_training.tuning.choose import Candidate, certainty, chosen
 from sightline_training.tuning.exam import Answers, Exam, Marks, agreement, threshold_of
 
 PRODUCTS = 12
@@ -57,6 +57,18 @@ def test_a_gain_that_may_be_chance_is_none() -> None:
     start = candidate(6, 0)
     best, reason = chosen([start, candidate(6, 1.0, camera=Retrieval(0.9, 0.9, 0.9, 10))], exam())
     assert best is start and "may be chance" in reason
+
+
+def test_three_products_that_all_gain_may_be_chance_and_many_are_not() -> None:
+    few = replace(exam(), asked=exam().asked[:3], asked_labels=exam().asked_labels[:3])
+
+    def asked(right: int, count: int) -> Answers:
+        all_ = answers(right)
+        return replace(all_, asked=all_.asked[:count], views=np.tile(all_.asked[:count], (2, 1)))
+
+    assert certainty(few, asked(0, 3), asked(3, 3)) == 0.875
+    assert certainty(exam(), asked(0, PRODUCTS), asked(PRODUCTS, PRODUCTS)) > 0.99
+    assert certainty(exam(), asked(PRODUCTS, PRODUCTS), asked(0, PRODUCTS)) == 0
 
 
 def test_at_the_threshold_few_strangers_get_a_name_and_right_names_stay() -> None:
