@@ -93,7 +93,9 @@ def _check(path: Path, sha256: str, recorded: Path | None) -> None:
     expected = sha256 or known.get(path.name, {}).get("sha256", found)
     if found != expected:
         source = "the configuration" if sha256 else str(recorded)
-        raise PretrainedError(f"{path} has the sha256 {found}, but {source} says {expected}: it was damaged or replaced. Remove it to pull it again")
+        raise PretrainedError(
+            f"{path} has the sha256 {found}, but {source} says {expected}: it was damaged or replaced. Remove it to pull it again"
+        )
     if recorded is not None and path.name not in known:
         known[path.name] = {"sha256": found, "bytes": path.stat().st_size, "recorded": time.strftime("%Y-%m-%d")}
         recorded.write_text(json.dumps(known, indent=2) + "\n")

@@ -14,7 +14,8 @@ def list_arguments(parser: argparse.ArgumentParser, required: bool = True) -> No
         "--root", type=Path, nargs="+", required=required, help="folder of its pictures; of several, the first that has one"
     )
     parser.add_argument(
-        "--missing-share", type=float, default=0.0, metavar="SHARE", help="of the listed pictures, may be missing: they are counted and left out"
+        "--missing-share", type=float, default=0.0, metavar="SHARE",
+        help="of the listed pictures, may be missing: they are counted and left out",
     )
 
 

@@ -50,10 +50,15 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     together.add_argument("--root", type=Path, required=True, help="folder with one folder a dataset")
     together.add_argument("--to", type=Path, required=True, help="label file to write")
     together.add_argument("--skip", nargs="*", default=[], help="datasets to go without")
-    together.add_argument("--inaturalist", choices=("2019", "2017"), default="2019", help="2019 has the documented counts, 2017 the documented link")
-    together.add_argument("--tabs", action="store_true", help="a tab before the label, so that the reference, too, reads paths with spaces (its `delimiter`)")
     together.add_argument(
-        "--missing-share", type=float, default=0.001, metavar="SHARE", help="of a dataset's pictures, may be missing: they are counted and left out"
+        "--inaturalist", choices=("2019", "2017"), default="2019", help="2019 has the documented counts, 2017 is what the documentation links to"
+    )
+    together.add_argument(
+        "--tabs", action="store_true", help="a tab before the label, so that the reference, too, reads paths with spaces (its `delimiter`)"
+    )
+    together.add_argument(
+        "--missing-share", type=float, default=0.001, metavar="SHARE",
+        help="of a dataset's pictures, may be missing: they are counted and left out",
     )
     together.set_defaults(command=_merge)
 

@@ -11,7 +11,7 @@ from ..config import STRICT, ConfigError, read_config
 from .losses import TripletOptions
 
 # `true` is bfloat16; float16 scales the loss, so that small gradients are not rounded to nothing.
-MixedPrecision = bool | Literal["bf16", "fp16"]
+MixedPrecision = Literal[False, True, "bf16", "fp16"]
 
 
 @dataclass(frozen=True, config=STRICT)

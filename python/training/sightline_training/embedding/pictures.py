@@ -99,10 +99,11 @@ def read_picture(path: Path, whole: bool = False) -> np.ndarray:
     except OSError as error:
         raise LabelFileError(f"{path} can't be read: {error.strerror}") from error
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    # Some versions of OpenCV decode what there is, the rest grey, and others nothing.
+    if (whole or picture is None) and is_cut_off(data):
+        raise LabelFileError(f"{path} was cut off: the end of the file is missing")
     if picture is None:
         raise LabelFileError(f"{path} is not a picture that can be decoded")
-    if whole and is_cut_off(data):
-        raise LabelFileError(f"{path} was cut off: the end of the file is missing")
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
@@ -131,8 +132,21 @@ def as_referred(picture: np.ndarray, size: int) -> np.ndarray:
 
 
 def batches(
-    pictures: Sequence[Picture], size: int, batch: int, shown: Callable[[np.ndarray, int], np.ndarray] = as_deployed
+    pictures: Sequence[Picture], size: int, batch: int, shown: Callable[[np.ndarray, int], np.ndarray] = as_deployed,
+    black_where_damaged: bool = False,
 ) -> Iterator[np.ndarray]:
-    """The pictures in order as the deployed network would see them, or as `shown` has it: uint8 [<= batch, size, size, 3]."""
+    """The pictures in order as the deployed network would see them, or as `shown` has it: uint8 [<= batch, size, size, 3].
+
+    Raises LabelFileError for one that cannot be decoded, unless it shall be black.
+    """
+
+    def read(path: Path) -> np.ndarray:
+        try:
+            return read_picture(path)
+        except LabelFileError:
+            if not black_where_damaged:
+                raise
+            return np.zeros((CROP, CROP, 3), np.uint8)
+
     for start in range(0, len(pictures), batch):
-        yield np.stack([shown(read_picture(p.path), size) for p in pictures[start : start + batch]])
+        yield np.stack([shown(read(p.path), size) for p in pictures[start : start + batch]])

@@ -68,7 +68,8 @@ class PKSampler:
         distinct = len({p.label for p in pictures})
         if distinct < plan.labels:
             raise ConfigError(
-                f"labels_per_batch: a batch needs {plan.labels} labels, the pictures to train on have {distinct}; set it to {distinct} or fewer"
+                f"labels_per_batch: a batch needs {plan.labels} labels, the pictures to train on have {distinct}; "
+                f"set it to {distinct} or fewer"
             )
 
     @staticmethod

@@ -155,7 +155,7 @@ def _embedded(model: Embedder, pictures: Sequence[Picture], config: TrainConfig,
     # Channels last in memory: on a CPU the network takes less than half of the time.
     model.eval().to(memory_format=torch.channels_last)
     embeddings: list[Tensor] = []
-    for number, batch in enumerate(batches(pictures, _start_size(config), 64)):
+    for number, batch in enumerate(batches(pictures, _start_size(config), 64, black_where_damaged=True)):
         shown = torch.from_numpy(to_input(batch)).to(device).contiguous(memory_format=torch.channels_last)
         embeddings.append(model(shown).cpu())
         if number % 20 == 19:

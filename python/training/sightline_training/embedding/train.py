@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -91,7 +91,7 @@ def train(
     loader = _loader(config, pictures, names, alike, run.step, place)
     losses = Curves(folder / "losses.csv", LOSS_COLUMNS, run.step) if first else None
     watch = Watch(config, held_out, asked, folder, run, place.device, report) if first else None
-    damage = Damage(pictures, config.damaged_share, place, report if first else None)
+    damage = Damage([p.path for p in pictures], config.damaged_share, place, report if first else None)
     if watch:
         report(f"{len(pictures)} pictures, {len(names)} labels, {len(watch.pictures)} pictures watched, from step {run.step}")
 
@@ -110,7 +110,8 @@ def train(
             run.step += 1
             # The same in every process: all leave the loop at the same step, or none would hear the others again.
             run.seconds = place.of_first(before + time.monotonic() - began)
-            if run.step % ROW_STEPS == 0:
+            is_over = run.step >= config.steps or run.seconds / 60 >= config.minutes
+            if run.step % ROW_STEPS == 0 or is_over:
                 means = dict(zip(LOSS_COLUMNS[3:], place.mean_of_all(np.mean(recent, axis=0).tolist()), strict=True))
                 recent.clear()
                 damage.check()
@@ -124,9 +125,8 @@ def train(
             if first and time.monotonic() - saved > 60 * config.checkpoint_minutes:
                 save_checkpoint(folder / "checkpoint.pt", run.state())
                 saved = time.monotonic()
-            if run.seconds / 60 >= config.minutes:
+            if is_over:
                 break
-    damage.check()
     if watch:
         save_checkpoint(folder / "checkpoint.pt", run.state())
         watch.measure()

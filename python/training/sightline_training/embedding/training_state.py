@@ -28,7 +28,8 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     except (OSError, RuntimeError) as error:
         reason = error if isinstance(error, OSError) else error.__context__ or error
         partial.unlink(missing_ok=True)
-        kept = "the one before it is whole: make room, and the same command goes on from there" if path.exists() else "make room and start again"
+        whole = "the one before it is whole: make room, and the same command goes on from there"
+        kept = whole if path.exists() else "make room and start again"
         raise RunError(f"writing {path} failed ({str(reason).splitlines()[0]}); {kept}") from error
 
 
@@ -79,6 +80,13 @@ class Average:
                 self.state[name].lerp_(value, 1 - decay)
             else:
                 self.state[name].copy_(value)
+
+    def weights(self) -> dict[str, Tensor]:
+        """What is measured and kept."""
+        return self.state
+
+    def measured(self) -> None:
+        """After each measurement: it goes on as it is."""
 
 
 class Curves:

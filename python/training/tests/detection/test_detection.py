@@ -207,8 +207,8 @@ def test_mirrored_copies_are_held_out_together():
     "line, message",
     [
         ("sise: 320", "no such setting: sise"),
-        ("assignment: tood", "one of task_aligned, atss, not 'tood'"),
-        ("{batch: '16', sizes: 320, mixed_precision: 1}", "sizes: .* list; batch: .* integer; mixed_precision: .* boolean"),
+        ("assignment: tood", "one of task_aligned, atss, simota, not 'tood'"),
+        ("{batch: '16', sizes: 320, mixed_precision: 1}", "sizes: .* list; batch: .* integer; mixed_precision: .* 'bf16' or 'fp16'"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, line: str, message: str):

@@ -74,7 +74,7 @@ def test_the_shipped_configurations_build_their_network(name: str) -> None:
     assert all(size % 32 == 0 for size in [config.size, *config.sizes])
     is_reference = name == "mainbody_reference"
     assert isinstance(build_detector(config), LCNetDetector) == is_reference
-    assert config.assignment == ("atss" if is_reference else "task_aligned")
+    assert config.assignment == ("simota" if is_reference else "task_aligned")
 
 
 def test_an_unknown_network_is_named() -> None:

@@ -25,7 +25,9 @@ def weight_of(name: str, shape: Iterable[int]) -> np.ndarray:
 def picture(width: int, height: int, seed: int) -> np.ndarray:
     """uint8 [height, width, 3], smooth with noise on it."""
     random = np.random.RandomState(seed)
-    waves = np.sin(np.arange(width)[None, :, None] / random.uniform(3, 9, 3)) + np.cos(np.arange(height)[:, None, None] / random.uniform(3, 9, 3))
+    across = np.sin(np.arange(width)[None, :, None] / random.uniform(3, 9, 3))
+    down = np.cos(np.arange(height)[:, None, None] / random.uniform(3, 9, 3))
+    waves = across + down
     return np.clip(128 + 50 * waves + random.uniform(-30, 30, (height, width, 3)), 0, 255).astype(np.uint8)
 
 
@@ -41,6 +43,20 @@ def levels(seed: int, side: int = 128, pictures: int = 2) -> list[np.ndarray]:
 
 # True boxes of two pictures of 128 x 128: one that overlaps another, one of a few pixels, one that fills the picture; and none.
 TRUTH: list[list[list[float]]] = [
-    [[10, 12, 70, 66], [40, 30, 100, 90], [90, 100, 97, 106], [0, 0, 128, 128]],
+    [[10, 12, 70, 66], [40, 30, 100, 90], [89, 97, 97, 106], [0, 0, 128, 128]],
     [[20, 20, 60, 120]],
 ]
+
+# Batches of the triplet loss: (labels, pictures of each, dimension).
+SHAPES = [(2, 2, 3), (4, 3, 8), (3, 1, 5), (2, 8, 2)]
+# (queries, gallery, labels, seed): one block of 64 and several, unanswerable queries, as few as can be.
+RANKINGS = [(7, 23, 4, 30), (64, 100, 10, 31), (65, 100, 10, 32), (130, 300, 40, 33), (1, 5, 1, 34), (20, 12, 30, 35), (130, 60, 90, 36)]
+# (mirrored, top, left, angle) at 32 pixels: the middle, the corners, the place that leaves a row and a column less, turned.
+SIDE = 32
+VIEWS = [
+    (False, 10, 10, None), (True, 0, 20, None), (False, 21, 3, None), (False, 21, 21, 33.0), (True, 5, 8, -71.5), (False, 10, 10, 90.0),
+]
+# Boxes of a picture of 61 x 43, and windows that hold some of their centres.
+BOXES = np.array([[5, 6, 30, 28], [20, 10, 58, 40], [40, 2, 60, 12]], np.float32)
+CROPS = [(0, 0, 40, 30), (10, 8, 50, 43), (35, 0, 61, 20), (0, 30, 20, 43)]
+COLOURS = [("brightness", 0.6), ("contrast", 1.4), ("saturation", 0.5), ("hue", -17.0), ("hue", 12.0)]

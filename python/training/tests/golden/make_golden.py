@@ -44,8 +44,8 @@ def main() -> None:
         golden = {"made": made, **{key: rounded(make()) for key, make in part.PARTS.items()}}
         text = ",\n".join(f"{json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}" for key, value in golden.items())
         (HERE / f"{name}.json").write_text(f"{{\n{text}\n}}\n")
-    layer = paddle.nn.Sequential(paddle.nn.Conv2D(2, 3, 1), paddle.nn.BatchNorm2D(3))
     paddle.seed(1)
+    layer = paddle.nn.Sequential(paddle.nn.Conv2D(2, 3, 1), paddle.nn.BatchNorm2D(3))
     paddle.save(layer.state_dict(), str(HERE / "tiny.pdparams"))
 
 

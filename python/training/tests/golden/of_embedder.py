@@ -9,7 +9,7 @@ from unittest.mock import MagicMock, patch
 
 import numpy as np
 import paddle
-from inputs import picture, values, weight_of
+from inputs import RANKINGS, SHAPES, SIDE, VIEWS, picture, values, weight_of
 from ppcls.arch.backbone.variant_models.pp_lcnetv2_variant import PPLCNetV2_base_ShiTu
 from ppcls.arch.gears.bnneck import BNNeck
 from ppcls.arch.gears.fc import FC
@@ -88,13 +88,16 @@ def initialisation() -> dict[str, list[float]]:
     paddle.seed(3)
     model, head = Embedder(), FC(512, 2000, weight_attr={"initializer": {"name": "Normal", "std": 0.001}}, bias_attr=False)
     # What holds the merged kernels after training has no part in it.
-    found = {name: p for name, p in model.named_parameters() if (p.numel() > 4000 or name.endswith(".bias")) and ".dw_conv.weight" not in name and ".dw_conv.bias" not in name}
+    merged = (".dw_conv.weight", ".dw_conv.bias")
+    found = {
+        name: p for name, p in model.named_parameters() if (p.numel() > 4000 or name.endswith(".bias")) and not name.endswith(merged)
+    }
     return {name: [float(p.std()), float(p.mean())] for name, p in [*found.items(), ("head", head.fc.weight)]}
 
 
 def undecayed() -> list[str]:
     """Parameters whose own regularizer is in place of the optimizer's, and is 0."""
-    return [name for name, p in Embedder().named_parameters() if getattr(p, "regularizer", None) is not None and p.regularizer._coeff == 0]
+    return [name for name, p in Embedder().named_parameters() if p.regularizer is not None and p.regularizer._coeff == 0]
 
 
 TRIPLETS = [
@@ -104,7 +107,6 @@ TRIPLETS = [
     {"margin": 0.5, "add_absolute": False, "reduction": "sum"},
     {"margin": 2.0, "add_absolute": True, "absolute_loss_weight": 0.1, "ap_value": 3.0, "an_value": -1.0, "normalize_feature": False},
 ]
-SHAPES = [(2, 2, 3), (4, 3, 8), (3, 1, 5), (2, 8, 2)]
 
 
 def triplets() -> list[dict[str, object]]:
@@ -187,10 +189,6 @@ def ranked(query: int, gallery: int, labels: int, seed: int) -> tuple[np.ndarray
     )
 
 
-# (queries, gallery, labels, seed): one block and several of 64, unanswerable queries, as few as can be.
-RANKINGS = [(7, 23, 4, 30), (64, 100, 10, 31), (65, 100, 10, 32), (130, 300, 40, 33), (1, 5, 1, 34), (20, 12, 30, 35), (130, 60, 90, 36)]
-
-
 def metrics() -> list[dict[str, float]]:
     answers = []
     for case in RANKINGS:
@@ -198,8 +196,8 @@ def metrics() -> list[dict[str, float]]:
         found = {}
         for name, asked in (("recall@1", {"Recallk": {"topk": [1]}}), ("recall@5", {"Recallk": {"topk": [5]}}), ("mAP", {"mAP": {}})):
             engine = SimpleNamespace(
-                config={"Global": {"print_batch_step": 1000}}, gallery_query_dataloader=None, is_rec=False, use_dali=False, eval_loss_func=True,
-                model=Same(), gallery_dataloader=Batches(gallery, gallery_labels), query_dataloader=Batches(query, query_labels),
+                config={"Global": {"print_batch_step": 1000}}, gallery_query_dataloader=None, is_rec=False, use_dali=False,
+                eval_loss_func=True, model=Same(), gallery_dataloader=Batches(gallery, gallery_labels), query_dataloader=Batches(query, query_labels),
                 eval_metric_func=build_metrics([asked]), auto_cast=lambda is_eval: nothing(),
             )
             found[name] = float(retrieval_eval(engine))
@@ -233,11 +231,6 @@ class Batches:
         yield [self.vectors, self.labels]
 
 
-# (mirrored, top, left, angle): the middle, the corners, the place that leaves a row and a column less, turned.
-VIEWS = [(False, 10, 10, None), (True, 0, 20, None), (False, 21, 3, None), (False, 21, 21, 33.0), (True, 5, 8, -71.5), (False, 10, 10, 90.0)]
-SIDE = 32
-
-
 def views() -> list[str]:
     """The training steps on a picture of 61 x 43, at 32 pixels, in hexadecimal."""
     answers = []
@@ -249,7 +242,8 @@ def views() -> list[str]:
             view = picture(61, 43, 40)
             for step in (
                 operators.ResizeImage(size=[SIDE, SIDE], interpolation="bilinear", backend="cv2", return_numpy=False),
-                operators.RandFlipImage(flip_code=1), operators.Pad(padding=10, backend="cv2"), operators.RandCropImageV2(size=[SIDE, SIDE]),
+                operators.RandFlipImage(flip_code=1), operators.Pad(padding=10, backend="cv2"),
+                operators.RandCropImageV2(size=[SIDE, SIDE]),
                 operators.RandomRotation(prob=0.5, degrees=90, interpolation="bilinear"),
                 operators.ResizeImage(size=[SIDE, SIDE], interpolation="bilinear", backend="cv2", return_numpy=False),
             ):

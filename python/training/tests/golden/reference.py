@@ -1,4 +1,4 @@
-"""The reference's own code as modules, for the script that makes golden values: packages that it imports but does not use here are empty."""
+"""The reference's own code as modules, for the script that makes golden values; packages that it does not use for these are empty."""
 
 import importlib
 import importlib.abc
@@ -10,7 +10,10 @@ from typing import Any
 from unittest.mock import MagicMock
 
 # For drawing, tracking and augmentation that no golden value needs.
-UNUSED = ("imgaug", "matplotlib", "mpl_toolkits", "motmetrics", "lap", "visualdl", "faiss", "pyclipper", "numba", "sklearn.cluster")
+UNUSED = (
+    "imgaug", "matplotlib", "mpl_toolkits", "motmetrics", "lap", "visualdl", "faiss", "pyclipper",
+    "numba", "pandas", "sklearn.cluster",
+)
 
 
 class _Unused(importlib.abc.MetaPathFinder, importlib.abc.Loader):

@@ -20,7 +20,7 @@ from sightline_training.embedding.views import reference_steps
 from sightline_training.pretrained import read_pdparams
 from sightline_training.published_names import of_embedder
 
-from .inputs import picture, values, weight_of
+from .inputs import RANKINGS, SHAPES, SIDE, VIEWS, picture, values, weight_of
 
 HERE = Path(__file__).parent
 GOLDEN = json.loads((HERE / "embedder.json").read_text())
@@ -103,7 +103,6 @@ TRIPLETS = [
     TripletOptions(absolute=0.0, reduction="sum"),
     TripletOptions(margin=2.0, absolute=0.1, positive_floor=3.0, negative_ceiling=-1.0, normalized=False),
 ]
-SHAPES = [(2, 2, 3), (4, 3, 8), (3, 1, 5), (2, 8, 2)]
 
 
 @pytest.mark.parametrize("option", range(len(TRIPLETS)))
@@ -167,10 +166,6 @@ def test_labels_are_drawn_as_often_and_pictures_repeat_only_where_they_must() ->
     assert repeats == GOLDEN["sampler"]["repeats where there are enough"] == 0
 
 
-# (queries, gallery, labels, seed)
-RANKINGS = [(7, 23, 4, 30), (64, 100, 10, 31), (65, 100, 10, 32), (130, 300, 40, 33), (1, 5, 1, 34), (20, 12, 30, 35), (130, 60, 90, 36)]
-
-
 @pytest.mark.parametrize("number", range(len(RANKINGS)))
 def test_recall_and_mean_average_precision(number: int) -> None:
     queries, pictures, labels, seed = RANKINGS[number]
@@ -184,20 +179,18 @@ def test_recall_and_mean_average_precision(number: int) -> None:
     sizes = [len(query[block]) / queries for block in blocks]
     expected = GOLDEN["metrics"][number]
     for name in ("recall@1", "recall@5", "mAP"):
-        assert sum(size * one.figures()[name] for size, one in zip(sizes, found, strict=True)) == pytest.approx(expected[name], abs=1e-6), name
+        mean = sum(size * one.figures()[name] for size, one in zip(sizes, found, strict=True))
+        assert mean == pytest.approx(expected[name], abs=1e-6), name
     # What is counted here is each query once.
     whole = retrieval(query, asked, gallery, there, only_answerable=True)
     if all(one.queries == len(query[block]) for one, block in zip(found, blocks, strict=True)):
         assert whole.map == pytest.approx(expected["mAP"], abs=1e-6)
 
 
-VIEWS = [(False, 10, 10, None), (True, 0, 20, None), (False, 21, 3, None), (False, 21, 21, 33.0), (True, 5, 8, -71.5), (False, 10, 10, 90.0)]
-
-
 @pytest.mark.parametrize("number", range(len(VIEWS)))
 def test_a_training_view_is_made_of_the_same_pixels(number: int) -> None:
-    view = reference_steps(picture(61, 43, 40), 32, *VIEWS[number])
-    expected = np.frombuffer(bytes.fromhex(GOLDEN["views"][number]), np.uint8).reshape(32, 32, 3)
+    view = reference_steps(picture(61, 43, 40), SIDE, *VIEWS[number])
+    expected = np.frombuffer(bytes.fromhex(GOLDEN["views"][number]), np.uint8).reshape(SIDE, SIDE, 3)
     # Another version of OpenCV may round a turned pixel the other way.
     assert np.abs(view.astype(int) - expected).max() <= (0 if VIEWS[number][3] is None else 1)
 
@@ -205,7 +198,7 @@ def test_a_training_view_is_made_of_the_same_pixels(number: int) -> None:
 @pytest.mark.parametrize("case", list(GOLDEN["evaluated"]))
 def test_what_is_measured_is_resized_and_normalized_alike(case: str) -> None:
     width, height = map(int, case.split())
-    image = to_input(as_referred(picture(width, height, 41), 32)[None])[0].transpose(1, 2, 0)
+    image = to_input(as_referred(picture(width, height, 41), SIDE)[None])[0].transpose(1, 2, 0)
     same(image.ravel()[::97], GOLDEN["evaluated"][case], 1e-5)
 
 
