@@ -17,6 +17,7 @@ from sightline_base.retrieval import retrieval
 
 from ..config import ConfigError
 from ..embedding.embedder import LiteEmbedder
+from ..embedding.training_state import load_checkpoint
 from ..progress import say, schedule_bar
 from .choose import SHARES, Candidate, Choice, searched
 from .deliver import checked_target, figures, write_small, write_tuned
@@ -101,8 +102,10 @@ def _learned(wish: Wish, products: Products, parts: Parts, start: LiteEmbedder, 
         _write_plan(plan_file, {**plan, "steps": steps})
     learner.steps = steps
     measuring = _measuring_seconds(products, parts, took)
+    saved = load_checkpoint(checkpoint)
+    left = steps - (saved["step"] if saved else 0)
     say(
-        f"about {_minutes(steps * took + measuring)}: {steps} steps of {took:.1f} s, then {_minutes(measuring)} of measuring; "
+        f"about {_minutes(left * took + measuring)}: {left} steps of {took:.1f} s, then {_minutes(measuring)} of measuring; "
         "interrupted at any moment, the same command goes on"
     )
     with schedule_bar(True) as show:
