@@ -81,7 +81,7 @@ class PublishedStream(Dataset[tuple[torch.Tensor, list[Target], list[int]]]):
         rng = random.Random(f"{config.seed} {step} {self.process}")
         samples, damaged = [], []
         for offset in range(config.batch):
-            sample, unread = self._read(share, place * config.batch + offset)
+            sample, unread = self._read(share, place * config.batch + offset, size)
             damaged += unread
             samples.append(resized_by(published_view(sample, rng), size, method))
         image = torch.from_numpy(to_input(np.stack([sample.picture for sample in samples])))
@@ -93,16 +93,16 @@ class PublishedStream(Dataset[tuple[torch.Tensor, list[Target], list[int]]]):
         rng = random.Random(f"{self.config.seed} {step}")
         return rng.choice(self.config.sizes or [self.config.size]), rng.choice(METHODS)
 
-    def _read(self, share: np.ndarray, first: int) -> tuple[Sample, list[int]]:
+    def _read(self, share: np.ndarray, first: int, size: int) -> tuple[Sample, list[int]]:
         damaged: list[int] = []
         for further in range(min(len(share), 50)):
             index = int(share[(first + further) % len(share)])
             try:
                 return load(self.pictures[index], whole=True), damaged
-            except LabelFileError as error:
+            except LabelFileError:
                 damaged.append(index)
-                last = error
-        raise LabelFileError(f"no picture can be read, the last one tried was: {last}")
+        # Where so many can't be read the count of them ends the run, with a sentence that no worker process could say.
+        return Sample(np.zeros((size, size, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32)), damaged
 
 
 def _target(sample: Sample) -> Target:

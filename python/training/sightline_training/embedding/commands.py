@@ -20,7 +20,7 @@ from .export import write_model_folder
 from .merge import merge
 from .networks import Embedder, build_embedder, embed_with
 from .packages import write_packages
-from .pictures import LabelFileError, Picture, batches, read_label_file, read_picture
+from .pictures import LabelFileError, Picture, batches, read_asked_list, read_picture
 from .plain_features import keep_features
 from .pplcnet_v2 import PPLCNetV2Embedder
 from .reopened import weights_of
@@ -128,8 +128,12 @@ def _asked(options: argparse.Namespace) -> Asked | None:
         if options.gallery is not None:
             raise ConfigError("--gallery needs --query, what is asked of it")
         return None
-    lists = [path and read_label_file(path, path.parent, " ") for path in (options.query, options.gallery)]
-    query, gallery = lists
+    query, asking = read_asked_list(options.query)
+    if options.gallery is None:
+        return Asked(query, None)
+    gallery, taken = read_asked_list(options.gallery)
+    if asking and taken:
+        return Asked(query, gallery, (asking, taken))
     return Asked(query, None if gallery == query else gallery)
 
 

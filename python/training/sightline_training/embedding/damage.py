@@ -37,6 +37,8 @@ class Damage:
         self.told |= found
         if fresh and self.report:
             self.report(f"{len(found)} of {len(self.paths)} pictures are damaged so far; the run ends with more than {self.most}")
+        if len(found) == len(self.paths):
+            raise LabelFileError(f"none of {len(self.paths)} pictures can be read, {self.paths[0]} for one")
         if len(found) > self.most:
             raise LabelFileError(
                 f"{len(found)} of {len(self.paths)} pictures can't be read, more than damaged_share allows ({self.most}); "

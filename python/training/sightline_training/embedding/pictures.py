@@ -80,6 +80,18 @@ def read_label_file(path: Path, root: Path | Sequence[Path], separator: str, mis
     return pictures
 
 
+def read_asked_list(path: Path) -> tuple[list[Picture], list[str] | None]:
+    """A gallery's or queries' list, its folder being the root, and the cameras where each line has a third column of them.
+
+    That is the form of the reference's own lists: `path label camera`, or `path label`, parted by spaces or tabs.
+    """
+    lines = [line for line in read_text(path).splitlines() if line.strip()]
+    columns = [line.rsplit("\t" if "\t" in line else " ", 2) for line in lines]
+    if columns and all(len(one) == 3 and (path.parent / one[0]).is_file() for one in columns):
+        return [Picture(path.parent / name, label, name.split("/")[0]) for name, label, _ in columns], [one[2] for one in columns]
+    return read_label_file(path, path.parent, " "), None
+
+
 def _label_with_spaces(line: str, roots: Sequence[Path]) -> str:
     """The rest of a line after the shortest part before a space that is a picture; nothing where none is."""
     words = line.split(" ")

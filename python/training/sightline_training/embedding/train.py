@@ -128,8 +128,10 @@ def train(
             if is_over:
                 break
     if watch:
+        # First, as measuring may take long, and after it, as it says what is best.
         save_checkpoint(folder / "checkpoint.pt", run.state())
-        watch.measure()
+        if watch.measure():
+            save_checkpoint(folder / "checkpoint.pt", run.state())
         save_checkpoint(folder / "final.pt", run.average.state if run.average else run.model.state_dict())
         tell_run(folder, report)
     return folder / "final.pt"

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from sightline_base.resize import resized
 
 from .camera import Random, camera_view
-from .pictures import LabelFileError, Picture, read_picture
+from .pictures import CROP, LabelFileError, Picture, read_picture
 from .sampler import Draw
 
 PADDING = 10
@@ -87,9 +87,10 @@ class Views(Dataset[tuple[torch.Tensor, int, int]]):
         for index in self._in_place_of(wanted, seed):
             try:
                 return read_picture(self.pictures[index].path, whole=True), index, -1 if index == wanted else wanted
-            except LabelFileError as error:
-                last = error
-        raise LabelFileError(f"no picture can be read, the last one tried was: {last}")
+            except LabelFileError:
+                continue
+        # Where so many can't be read the count of them ends the run, with a sentence that no worker process could say.
+        return np.zeros((CROP, CROP, 3), np.uint8), wanted, wanted
 
     def _in_place_of(self, wanted: int, seed: int) -> Iterator[int]:
         """It, then others of its label, then some of any; the same for a seed, so that a continued run sees the same."""

@@ -29,6 +29,8 @@ class Asked:
 
     query: Sequence[Picture]
     gallery: Sequence[Picture] | None
+    # Of the queries and of the gallery, where the lists have them: a query does not see its label's pictures of its own camera.
+    cameras: tuple[Sequence[str], Sequence[str]] | None = None
 
 
 class Watch:
@@ -42,15 +44,15 @@ class Watch:
         self.pictures = _readable(validation_set(held_out, 4, 40), report)
         self.curves = Curves(folder / "validation.csv", VALIDATION_COLUMNS, run.step)
 
-    def measure(self) -> None:
-        """Adds a row a dataset to the curves, and keeps the (averaged) weights in best.pt where none were better.
+    def measure(self) -> bool:
+        """Adds a row a dataset to the curves, and keeps the (averaged) weights in best.pt where none were better: then True.
 
         The gallery's recall@1 says which are better, as in the reference, and without one the held-out labels' score. Done
         once a step.
         """
         run, config = self.run, self.config
         if not (self.pictures or self.asked) or self.curves.last == run.step:
-            return
+            return False
         weights = run.average.state if run.average else run.model.state_dict()
         model = build_embedder(config.network, config.dropout)
         model.load_state_dict(weights)
@@ -67,9 +69,11 @@ class Watch:
             self._row(ASKED, found)
             reached = found.recall1
             self.report(f"step {run.step} gallery recall@1 {found.recall1:.4f} recall@5 {found.recall5:.4f} mAP {found.map:.4f}")
-        if reached >= run.best:
-            run.best = reached
-            save_checkpoint(self.folder / "best.pt", weights)
+        if reached < run.best:
+            return False
+        run.best = reached
+        save_checkpoint(self.folder / "best.pt", weights)
+        return True
 
     def _row(self, dataset: str, found: Retrieval, **more: float) -> None:
         run = self.run
@@ -81,13 +85,18 @@ class Watch:
     def _retrieval(self, embed: Embed) -> Retrieval:
         """As the reference measures: a query without a right picture does not count."""
         assert self.asked
-        query, names = self._embedded(self.asked.query, embed)
+        query, kept = self._embedded(self.asked.query, embed)
+        names = _labels(self.asked.query, kept)
         if self.asked.gallery is None:
             return retrieval(query, names, query, names, same=True, only_answerable=True)
-        return retrieval(query, names, *self._embedded(self.asked.gallery, embed), only_answerable=True)
+        gallery, there = self._embedded(self.asked.gallery, embed)
+        cameras = None
+        if self.asked.cameras:
+            cameras = (np.array(self.asked.cameras[0])[kept], np.array(self.asked.cameras[1])[there])
+        return retrieval(query, names, gallery, _labels(self.asked.gallery, there), only_answerable=True, cameras=cameras)
 
     def _embedded(self, pictures: Sequence[Picture], embed: Embed) -> tuple[np.ndarray, np.ndarray]:
-        """Embeddings and labels of those that can be read; the others are told and left out."""
+        """Embeddings of those that can be read, and which of all these are; the others are told and left out."""
         shown = as_referred if self.config.evaluate_plain else as_deployed
         loader = DataLoader(Clean(pictures, self.config.evaluate_size, shown), batch_size=64, num_workers=self.config.workers)
         vectors, read = [], []
@@ -99,7 +108,11 @@ class Watch:
             raise LabelFileError(f"none of {len(pictures)} pictures to measure by can be read, {pictures[0].path} for one")
         if not kept.all():
             self.report(f"{int((~kept).sum())} of {len(pictures)} pictures to measure by can't be read and do not count")
-        return np.concatenate(vectors)[kept], np.array([p.label for p in pictures])[kept]
+        return np.concatenate(vectors)[kept], kept
+
+
+def _labels(pictures: Sequence[Picture], kept: np.ndarray) -> np.ndarray:
+    return np.array([p.label for p in pictures])[kept]
 
 
 def _readable(pictures: Sequence[Picture], report: Report) -> list[Picture]:

@@ -42,13 +42,14 @@ def test_the_reference_detector_has_the_official_graphs_numbers() -> None:
     assert round(count_macs(model, 640) / 1e9, 2) == 8.18
 
 
-@pytest.mark.parametrize("size", [128, 192])
+@pytest.mark.parametrize("size", [128, 160])
 def test_the_reference_detector_answers_at_four_levels(size: int) -> None:
     levels = LCNetDetector(0.5, 32).eval()(torch.zeros(2, 3, size, size))
-    assert [tuple(y.shape) for y in levels] == [(2, 33, size // s, size // s) for s in (8, 16, 32, 64)]
+    # A multiple of 32 that is none of 64, as half of the recipe's sizes are: the last cells reach out of the picture.
+    assert [tuple(y.shape) for y in levels] == [(2, 33, -(-size // s), -(-size // s)) for s in (8, 16, 32, 64)]
 
 
-@pytest.mark.parametrize("size", [128, 192])
+@pytest.mark.parametrize("size", [160])
 def test_the_reference_detector_says_the_same_in_training_form_and_deployed(size: int, tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = LCNetDetector(1.0, 48)

@@ -105,9 +105,9 @@ def test_every_picture_comes_once_an_epoch_and_processes_share_them(coco: Path) 
     seen: list[int] = []
 
     class Counted(PublishedStream):
-        def _read(self, share: np.ndarray, first: int) -> tuple:
+        def _read(self, share: np.ndarray, first: int, size: int) -> tuple:
             seen.append(int(share[first]))
-            return super()._read(share, first)
+            return super()._read(share, first, size)
 
     streams = [Counted(config, pictures, process, 2) for process in range(2)]
     sizes = [[stream[step][0].shape[-1] for step in range(6)] for stream in streams]

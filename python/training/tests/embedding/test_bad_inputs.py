@@ -116,6 +116,15 @@ def test_too_many_damaged_pictures_end_the_run_with_a_sentence(made_set: tuple[P
         train(config, pictures, [], tmp_path / "run", quiet)
 
 
+def test_pictures_that_all_are_damaged_end_the_run_in_worker_processes_as_well(made_set: tuple[Path, Path], tmp_path: Path) -> None:
+    pictures = [p for p in read_label_file(*made_set, " ") if p.label in ("0", "1")]
+    for picture in pictures:
+        picture.path.write_bytes(b"no picture")
+    config = replace(TINY, augmentation="reference", steps=3, freeze=17, groups=0, labels_per_batch=2, pictures_per_label=4, workers=1)
+    with pytest.raises(LabelFileError, match="none of 8 pictures can be read, .*0.jpg for one$"):
+        train(config, pictures, [], tmp_path / "run", quiet)
+
+
 def test_check_names_broken_and_cut_off_pictures(made_set: tuple[Path, Path], run: Run) -> None:
     listed, root = made_set
     cut(root / "logos/0/0.jpg")
@@ -166,6 +175,12 @@ def test_a_full_disk_is_told_and_the_checkpoint_before_is_whole(tmp_path: Path) 
     with pytest.raises(RunError, match=r"checkpoint.pt failed \(.*No space left.*\); the one before it is whole: make room, and the same"):
         save_checkpoint(path, {"step": 2, "weights": torch.zeros(100_000)})
     assert torch.load(path)["step"] == 1 and os.listdir(tmp_path) == ["checkpoint.pt"]
+
+
+def test_a_folder_that_cannot_be_written_is_told(made_set: tuple[Path, Path], tmp_path: Path, run: Run) -> None:
+    (tmp_path / "tiny.yaml").write_text(CONFIG)
+    done = run("train", tmp_path / "tiny.yaml", "--run", "/dev/full/run", "--list", made_set[0], "--root", made_set[1])
+    assert done.returncode == 1 and done.stderr.startswith("sightline_training: ") and "/dev/full/run" in done.stderr
 
 
 def test_a_damaged_checkpoint_is_told(made_set: tuple[Path, Path], tmp_path: Path, given: Callable[..., str]) -> None:

@@ -22,9 +22,11 @@ from sightline_training.config import ConfigError
 from sightline_training.embedding.config import TrainConfig, in_steps, load_config
 from sightline_training.embedding.deployed import DeployedEmbedder
 from sightline_training.embedding.networks import build_embedder, embed_with
-from sightline_training.embedding.pictures import as_deployed, as_referred, read_label_file
+from sightline_training.embedding.pictures import as_deployed, as_referred, read_asked_list, read_label_file, read_picture
+from sightline_training.embedding.sampler import Draw
 from sightline_training.embedding.summary import run_table
 from sightline_training.embedding.train import train
+from sightline_training.embedding.views import Views
 
 from ..conftest import Run
 from .test_train import TINY, quiet
@@ -169,6 +171,38 @@ def test_the_reference_resizes_what_shrinks_much_at_once() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (700, 700, 3), dtype=np.uint8)
     assert np.array_equal(as_referred(picture, 224), cv2.resize(picture, (224, 224), interpolation=cv2.INTER_LINEAR))
     assert not np.array_equal(as_referred(picture, 224), as_deployed(picture, 224))
+
+
+def test_a_third_column_of_cameras_leaves_out_what_the_camera_itself_took(labels: Path, tmp_path: Path, run: Run) -> None:
+    lines = (labels / "list.txt").read_text().splitlines()
+    # Each label's two pictures by one camera: then no query has a picture to find, and by two cameras all have.
+    for name, cameras in (("one", [7, 7]), ("two", [7, 8])):
+        (labels / f"{name}.txt").write_text("".join(f"{line} {cameras[i % 2]}\n" for i, line in enumerate(lines)))
+        pictures, read = read_asked_list(labels / f"{name}.txt")
+        assert (len(pictures), pictures[2].label, read and set(read)) == (400, "1", {str(camera) for camera in cameras})
+    assert read_asked_list(labels / "list.txt")[1] is None
+    config = toy_recipe(tmp_path / "toy.yaml", epochs=1, warmup_epochs=0)
+    figures = []
+    for name in ("one", "two"):
+        asked = ("--query", labels / f"{name}.txt", "--gallery", labels / f"{name}.txt")
+        done = run("train", config, "--run", tmp_path / name, "--list", labels / "list.txt", "--root", labels, *asked)
+        figures.append(float(done.stdout.split(" mAP ")[1].split()[0]))
+    assert figures[0] == 0 < figures[1]
+
+
+def test_the_references_views_read_one_picture_each(labels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+
+    def counted(path: Path, whole: bool = False) -> np.ndarray:
+        read.append(path)
+        return read_picture(path, whole)
+
+    monkeypatch.setattr("sightline_training.embedding.views.read_picture", counted)
+    pictures = read_label_file(labels / "list.txt", labels, " ")
+    for augmentation, each in (("reference", 1), ("camera", 2)):
+        read.clear()
+        view, index, damaged = Views(pictures, augmentation, ["*"])[Draw(7, 32, 1)]
+        assert (len(read), read[0], index, damaged, view.shape) == (each, pictures[7].path, 7, -1, (32, 32, 3))
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,9 @@ TRUTH: list[list[list[float]]] = [
     [[10, 12, 70, 66], [40, 30, 100, 90], [89, 97, 97, 106], [0, 0, 128, 128]],
     [[20, 20, 60, 120]],
 ]
+# (seed of the levels, boxes of both pictures): the above, a picture without a box, and boxes that want the same cells.
+CROWD = [[10, 10, 100, 100], [14, 12, 104, 98], [8, 14, 96, 106], [12, 8, 99, 103]]
+BATCHES: list[tuple[int, list[list[list[float]]]]] = [(90, TRUTH), (95, [TRUTH[0], []]), (97, [CROWD, CROWD[:3]])]
 
 # Batches of the triplet loss: (labels, pictures of each, dimension).
 SHAPES = [(2, 2, 3), (4, 3, 8), (3, 1, 5), (2, 8, 2)]

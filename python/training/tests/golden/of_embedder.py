@@ -190,19 +190,34 @@ def ranked(query: int, gallery: int, labels: int, seed: int) -> tuple[np.ndarray
 
 
 def metrics() -> list[dict[str, float]]:
+    return [measured(*ranked(*case)) for case in RANKINGS]
+
+
+def watched() -> list[dict[str, float]]:
+    """With cameras: what has a query's label and camera does not count. All similarities are above 0, as what is left out gets."""
     answers = []
     for case in RANKINGS:
         query, query_labels, gallery, gallery_labels = ranked(*case)
-        found = {}
-        for name, asked in (("recall@1", {"Recallk": {"topk": [1]}}), ("recall@5", {"Recallk": {"topk": [5]}}), ("mAP", {"mAP": {}})):
-            engine = SimpleNamespace(
-                config={"Global": {"print_batch_step": 1000}}, gallery_query_dataloader=None, is_rec=False, use_dali=False,
-                eval_loss_func=True, model=Same(), gallery_dataloader=Batches(gallery, gallery_labels), query_dataloader=Batches(query, query_labels),
-                eval_metric_func=build_metrics([asked]), auto_cast=lambda is_eval: nothing(),
-            )
-            found[name] = float(retrieval_eval(engine))
-        answers.append(found)
+        rng = np.random.RandomState(case[3] + 2)
+        cameras = rng.randint(0, 3, len(query)), rng.randint(0, 3, len(gallery))
+        answers.append(measured(np.abs(query), query_labels, np.abs(gallery), gallery_labels, cameras))
     return answers
+
+
+def measured(
+    query: np.ndarray, query_labels: np.ndarray, gallery: np.ndarray, gallery_labels: np.ndarray,
+    cameras: tuple[np.ndarray, ...] = (),
+) -> dict[str, float]:
+    found = {}
+    for name, asked in (("recall@1", {"Recallk": {"topk": [1]}}), ("recall@5", {"Recallk": {"topk": [5]}}), ("mAP", {"mAP": {}})):
+        engine = SimpleNamespace(
+            config={"Global": {"print_batch_step": 1000}}, gallery_query_dataloader=None, is_rec=False, use_dali=False,
+            eval_loss_func=True, model=Same(), gallery_dataloader=Batches(gallery, gallery_labels, *cameras[1:]),
+            query_dataloader=Batches(query, query_labels, *cameras[:1]),
+            eval_metric_func=build_metrics([asked]), auto_cast=lambda is_eval: nothing(),
+        )
+        found[name] = float(retrieval_eval(engine))
+    return found
 
 
 @contextmanager
@@ -221,14 +236,14 @@ class Same:
 
 
 class Batches:
-    def __init__(self, vectors: np.ndarray, labels: np.ndarray) -> None:
+    def __init__(self, vectors: np.ndarray, *labels: np.ndarray) -> None:
         self.vectors, self.labels, self.dataset = vectors.astype("float32"), labels, vectors
 
     def __len__(self) -> int:
         return 1
 
     def __iter__(self) -> Iterator[list[np.ndarray]]:
-        yield [self.vectors, self.labels]
+        yield [self.vectors, *self.labels]
 
 
 def views() -> list[str]:
@@ -252,6 +267,24 @@ def views() -> list[str]:
     return answers
 
 
+def chances() -> dict[str, object]:
+    """The ranges that chance chooses from: of the mirror, of the crop's top and left, of the angle."""
+    asked: list[tuple[float, float]] = []
+
+    def drawn(low: float, high: float) -> float:
+        asked.append((low, high))
+        return low
+
+    with patch.object(random, "randint", drawn), patch.object(random, "uniform", drawn), patch.object(np.random, "random", lambda: 0.0):
+        view = np.zeros((SIDE, SIDE, 3), np.uint8)
+        for step in (
+            operators.RandFlipImage(flip_code=1), operators.Pad(padding=10, backend="cv2"), operators.RandCropImageV2(size=[SIDE, SIDE]),
+            operators.RandomRotation(prob=0.5, degrees=90, interpolation="bilinear"),
+        ):
+            view = np.asarray(step(view))
+    return {"mirror": asked[0], "top": asked[1], "left": asked[2], "angle": asked[3]}
+
+
 def evaluated() -> dict[str, object]:
     """The evaluation's steps on pictures that grow and shrink: every 97th value after normalizing."""
     answers = {}
@@ -268,5 +301,5 @@ def evaluated() -> dict[str, object]:
 
 PARTS = {
     "network": network, "initialisation": initialisation, "undecayed": undecayed, "triplets": triplets, "crossEntropies": cross_entropies,
-    "schedules": schedules, "sampler": sampler, "metrics": metrics, "views": views, "evaluated": evaluated,
+    "schedules": schedules, "sampler": sampler, "metrics": metrics, "watched": watched, "views": views, "chances": chances, "evaluated": evaluated,
 }

@@ -21,7 +21,7 @@ from sightline_training.detection.run import start_run, undecayed
 from sightline_training.detection.train import rate_at
 from sightline_training.published_names import of_lcnet
 
-from .inputs import BOXES, COLOURS, CROPS, TRUTH, levels, picture, values, weight_of
+from .inputs import BATCHES, BOXES, COLOURS, CROPS, levels, picture, values, weight_of
 from .test_embedder import same
 
 HERE = Path(__file__).parent
@@ -98,11 +98,12 @@ def test_distribution_focal_loss_and_its_gradient() -> None:
     same(logits.grad.flatten(1)[:, ::3], GOLDEN["distributionFocal"]["gradient"])
 
 
-@pytest.mark.parametrize("number, seed, second", [(0, 90, TRUTH[1]), (1, 95, [])])
-def test_cells_are_assigned_alike_and_the_whole_loss_with_its_gradient_is_the_same(number: int, seed: int, second: list) -> None:
+@pytest.mark.parametrize("number", range(len(BATCHES)))
+def test_cells_are_assigned_alike_and_the_whole_loss_with_its_gradient_is_the_same(number: int) -> None:
+    seed, given = BATCHES[number]
     expected = GOLDEN["losses"][number]
     raw = [torch.from_numpy(one).float().requires_grad_() for one in levels(seed)]
-    truth = [torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4) for boxes in (TRUTH[0], second)]
+    truth = [torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4) for boxes in given]
     logits, distributions = flatten(raw)
     centres, strides = cells(raw)
     boxes = to_boxes(distributions, centres, strides)

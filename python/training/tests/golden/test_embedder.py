@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sightline_base.input import to_input
-from sightline_base.retrieval import l2_normalized, retrieval
+from sightline_base.retrieval import Retrieval, l2_normalized, retrieval
 from sightline_training.embedding.config import TrainConfig, load_config, steps_an_epoch
 from sightline_training.embedding.losses import TripletOptions, triplet_angular_margin
 from sightline_training.embedding.networks import build_classifier, build_embedder, parameter_groups
@@ -16,7 +16,7 @@ from sightline_training.embedding.pictures import Picture, as_referred
 from sightline_training.embedding.pplcnet_v2 import PPLCNetV2Embedder
 from sightline_training.embedding.sampler import BatchPlan, PKSampler
 from sightline_training.embedding.train import rate_at
-from sightline_training.embedding.views import reference_steps
+from sightline_training.embedding.views import reference_steps, reference_view
 from sightline_training.pretrained import read_pdparams
 from sightline_training.published_names import of_embedder
 
@@ -166,24 +166,36 @@ def test_labels_are_drawn_as_often_and_pictures_repeat_only_where_they_must() ->
     assert repeats == GOLDEN["sampler"]["repeats where there are enough"] == 0
 
 
+@pytest.mark.parametrize("kind", ["metrics", "watched"])
 @pytest.mark.parametrize("number", range(len(RANKINGS)))
-def test_recall_and_mean_average_precision(number: int) -> None:
+def test_recall_and_mean_average_precision(number: int, kind: str) -> None:
     queries, pictures, labels, seed = RANKINGS[number]
     random = np.random.RandomState(seed)
     query, asked = values((queries, 6), seed), random.randint(0, labels, queries)
     gallery, there = values((pictures, 6), seed + 1), random.randint(0, labels, pictures)
-    # The reference does not normalize here: its features have been.
-    blocks = [slice(start, start + 64) for start in range(0, queries, 64)]
-    found = [retrieval(query[block], asked[block], gallery, there, only_answerable=True) for block in blocks]
-    # It averages over blocks of 64 by their queries, also those that have no right picture: an average of averages.
-    sizes = [len(query[block]) / queries for block in blocks]
-    expected = GOLDEN["metrics"][number]
+    cameras = None
+    if kind == "watched":
+        # What has a query's label and camera is left out; there it gets the similarity 0, which is last where all are above it.
+        random = np.random.RandomState(seed + 2)
+        cameras = random.randint(0, 3, queries), random.randint(0, 3, pictures)
+        query, gallery = np.abs(query), np.abs(gallery)
+
+    def measured(part: slice) -> Retrieval:
+        seen = cameras and (cameras[0][part], cameras[1])
+        return retrieval(query[part], asked[part], gallery, there, only_answerable=True, cameras=seen)
+
+    # The reference averages over blocks of 64 by their queries, also those that have no right picture: an average of averages.
+    blocks = [slice(start, min(start + 64, queries)) for start in range(0, queries, 64)]
+    found = [measured(block) for block in blocks]
+    sizes = [(block.stop - block.start) / queries for block in blocks]
+    expected = GOLDEN[kind][number]
     for name in ("recall@1", "recall@5", "mAP"):
         mean = sum(size * one.figures()[name] for size, one in zip(sizes, found, strict=True))
-        assert mean == pytest.approx(expected[name], abs=1e-6), name
+        # A block without any answer is no number there.
+        assert mean == pytest.approx(expected[name], abs=1e-6) or np.isnan(expected[name]) and not all(one.queries for one in found), name
     # What is counted here is each query once.
-    whole = retrieval(query, asked, gallery, there, only_answerable=True)
-    if all(one.queries == len(query[block]) for one, block in zip(found, blocks, strict=True)):
+    whole = measured(slice(0, queries))
+    if all(one.queries == block.stop - block.start for one, block in zip(found, blocks, strict=True)):
         assert whole.map == pytest.approx(expected["mAP"], abs=1e-6)
 
 
@@ -193,6 +205,21 @@ def test_a_training_view_is_made_of_the_same_pixels(number: int) -> None:
     expected = np.frombuffer(bytes.fromhex(GOLDEN["views"][number]), np.uint8).reshape(SIDE, SIDE, 3)
     # Another version of OpenCV may round a turned pixel the other way.
     assert np.abs(view.astype(int) - expected).max() <= (0 if VIEWS[number][3] is None else 1)
+
+
+def test_a_view_is_chosen_from_the_same_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[tuple] = []
+    monkeypatch.setattr("sightline_training.embedding.views.reference_steps", lambda _picture, _size, *rest: chosen.append(rest))
+    pixels, random = picture(61, 43, 40), np.random.default_rng(1)
+    for _ in range(2000):
+        reference_view(pixels, pixels, SIDE, True, random)
+    mirrored, top, left, angle = zip(*chosen, strict=True)
+    expected = GOLDEN["chances"]
+    assert [min(top), max(top)] == expected["top"] and [min(left), max(left)] == expected["left"]
+    turned = [one for one in angle if one is not None]
+    assert expected["angle"][0] <= min(turned) < 0.98 * expected["angle"][0] and 0.98 * expected["angle"][1] < max(turned) <= expected["angle"][1]
+    # Each by half.
+    assert expected["mirror"] == [0, 1] and abs(sum(mirrored) - 1000) < 100 and abs(len(turned) - 1000) < 100
 
 
 @pytest.mark.parametrize("case", list(GOLDEN["evaluated"]))
