@@ -6,6 +6,7 @@ import sys
 import sightline_training.detection.commands as detection
 import sightline_training.embedding.commands as embedding
 import sightline_training.embedding.measuring as measuring
+import sightline_training.tuning.commands as tuning
 from sightline_base.errors import SightlineError
 
 from .memory import keep_freed_memory
@@ -18,12 +19,16 @@ def main() -> None:
     embedding.add_commands(commands)
     measuring.add_commands(commands)
     detection.add_commands(commands)
+    tuning.add_commands(commands)
     options = parser.parse_args()
     keep_freed_memory()
     try:
         options.command(options)
-    except SightlineError as error:
+    except (SightlineError, OSError) as error:
+        # Of the system's errors, a full disk or a folder that may not be written to, its own word says what and where.
         sys.exit(f"sightline_training: {error}")
+    except KeyboardInterrupt:
+        sys.exit("sightline_training: stopped; a run goes on from its last checkpoint with the same command")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The commands that measure say what they measured, and write it where the pipeline reads it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from sightline_base.input import to_input
 from sightline_base.retrieval import l2_normalized
 from sightline_training.embedding.efficientnet_lite import load_imagenet
 from sightline_training.embedding.embedder import LiteEmbedder
-from sightline_training.embedding.export import write_model_folder
 from sightline_training.embedding.networks import build_embedder
 
 from ..conftest import Run
@@ -21,10 +21,8 @@ TRAINING = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    write_model_folder(build_embedder("lite"), 64, folder, 0.4, {"made": "2026-01-01", "data": []}, {})
-    return folder
+def model(tmp_path_factory: pytest.TempPathFactory, exported: Path) -> Path:
+    return Path(shutil.copytree(exported.parent, tmp_path_factory.mktemp("own") / "models")) / exported.name
 
 
 def manifest(folder: Path) -> dict:
@@ -129,6 +127,22 @@ def test_runs_weigh_what_is_asked_in_their_mean(tmp_path: Path, run: Run) -> Non
     for wrong in ("b=", "b=much", "b=0", "b=-1", "b=nan", "=0.5"):
         refused = run(*common, "--mean-with", wrong)
         assert refused.returncode != 0 and "must be RUN or RUN=WEIGHT" in refused.stderr
+
+
+def test_a_head_of_another_size_weighs_no_more_in_a_mean(tmp_path: Path, run: Run) -> None:
+    states = [build_embedder("lite").state_dict() for _ in range(2)]
+    for name, state in zip("ab", states, strict=True):
+        (tmp_path / name).mkdir()
+        torch.save(state, tmp_path / name / "final.pt")
+    for part in ("weight", "bias"):
+        states[1][f"projection.{part}"] *= 20
+    (tmp_path / "larger").mkdir()
+    torch.save(states[1], tmp_path / "larger" / "final.pt")
+    common = ("export", TRAINING / "configs/general_lite.yaml", "--run", tmp_path / "a", "--size", 64, "--threshold", 0.5)
+    for name in ("b", "larger"):
+        assert run(*common, "--to", tmp_path / f"m-{name}", "--mean-with", tmp_path / name).returncode == 0
+    first, second = (manifest(tmp_path / f"m-{name}")["canary"]["embedding"] for name in ("b", "larger"))
+    assert np.allclose(first, second, atol=1e-3)
 
 
 def test_runs_that_cannot_be_averaged_are_named(tmp_path: Path, run: Run) -> None:
