@@ -1,5 +1,5 @@
 /**
- * The entries of one file's pictures: the file is read once, decoded only where something of it is not known by its bytes,
+ * The entries of one file's pictures: the file is decoded once, and only where something of it is not known by its bytes,
  * and cut by the boxes that the list tells.
  */
 import { createHash } from 'node:crypto'
@@ -42,6 +42,9 @@ export class FileEnroller {
   readonly #met = new Map<string, Twin>()
 
   readonly #listed: ReadonlySet<string>
+  /** By file, until it is enrolled: the SHA-256 of its bytes, or why there are none. */
+  readonly #contents = new Map<string, string | SightlineError>()
+  readonly #twins = new Map<string, Twin | undefined>()
 
   /** `known` are other galleries with vectors of the same embedder, `listed` the ids of all that is to be enrolled. */
   constructor(
@@ -56,7 +59,25 @@ export class FileEnroller {
     this.#listed = listed
   }
 
-  /** `pictures` are all of one file. Throws only what is no picture's own fault. */
+  /**
+   * Looks at the bytes of a file's pictures, all before any of them is enrolled: which of two that are the same is left out
+   * is decided by their order in the list, not by which file was read first.
+   */
+  async read(file: string): Promise<void> {
+    const content = await contentOf(file).catch((error: unknown) => {
+      if (!(error instanceof SightlineError) || error.retryable) throw error
+      return error
+    })
+    this.#contents.set(file, content)
+  }
+
+  /** In the order of the list, once their files were read. */
+  meet(picture: LabelledPicture): void {
+    const content = this.#contents.get(picture.file)
+    if (typeof content === 'string') this.#twins.set(picture.path, this.#meet(picture, content))
+  }
+
+  /** `pictures` are all of one file, which was met. Throws only what is no picture's own fault. */
   async enrol(
     pictures: readonly LabelledPicture[],
     candidatesOf: (picture: LabelledPicture) => readonly GalleryEntry[],
@@ -75,17 +96,20 @@ export class FileEnroller {
         onPicture()
       }
     }
+    this.#contents.delete(pictures[0]!.file)
     return enrolled
   }
 
   async #one(picture: LabelledPicture, source: Source, candidates: readonly GalleryEntry[]): Promise<EnrolledPicture> {
     const { path: id, item, label, part, metadata = {} } = picture
-    const content = await source.content()
+    const content = this.#contents.get(picture.file)
+    if (typeof content !== 'string') throw content ?? new Error(`${picture.file} was not read`)
     const entryWith = (vector: Float32Array, box: unknown): GalleryEntry => {
       const own = { [ownFields.content]: content, ...(part !== undefined && { [ownFields.box]: box }) }
       return { id, item, label, vector, metadata: { ...metadata, ...own } }
     }
-    const met = this.#meet(picture, content)
+    const met = this.#twins.get(id)
+    this.#twins.delete(id)
     const same = candidates.find((one) => one.metadata[ownFields.content] === content)
     if (same !== undefined)
       return { picture, entry: entryWith(same.vector, same.metadata[ownFields.box]), isReused: true }
@@ -128,13 +152,16 @@ export class FileEnroller {
   }
 }
 
-/** A file, read once and decoded once, as soon as somebody asks. */
+const contentOf = async (file: string): Promise<string> =>
+  createHash('sha256')
+    .update(await readPictureFile(file))
+    .digest('hex')
+
+/** A file, decoded once, as soon as somebody asks. */
 class Source {
   readonly #file: string
   readonly #room: Room
   readonly #isShared: boolean
-  #bytes: Uint8Array | undefined
-  #content = ''
   #pixels: Pixels | undefined
 
   constructor(file: string, room: Room, isShared: boolean) {
@@ -143,17 +170,8 @@ class Source {
     this.#isShared = isShared
   }
 
-  /** The SHA-256 of its bytes. */
-  async content(): Promise<string> {
-    if (this.#bytes === undefined) {
-      this.#bytes = await readPictureFile(this.#file)
-      this.#content = createHash('sha256').update(this.#bytes).digest('hex')
-    }
-    return this.#content
-  }
-
   async pixels(): Promise<Pixels> {
-    this.#pixels ??= await decodeImage(this.#bytes!, defaultImageLimits, this.#room)
+    this.#pixels ??= await decodeImage(await readPictureFile(this.#file), defaultImageLimits, this.#room)
     return this.#pixels
   }
 

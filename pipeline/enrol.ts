@@ -88,11 +88,12 @@ export async function enrol(
     const [own, ...others] = await Promise.all([gallery, ...known].map(async (one) => byId(await one.get(ids))))
     const candidatesOf = ({ path }: LabelledPicture): readonly GalleryEntry[] =>
       [own!, ...others].map((one) => one.get(path)).filter((one) => one !== undefined)
+    const files = Map.groupBy(some, ({ file }) => file)
+    await Promise.all([...files.keys()].map((file) => limit(() => enroller.read(file))))
+    for (const picture of some) enroller.meet(picture)
     const results = await Promise.all(
-      // The parts of one file follow one another; it is read and decoded once for them.
-      [...Map.groupBy(some, ({ file }) => file).values()].map((parts) =>
-        limit(() => enroller.enrol(parts, candidatesOf, onPicture)),
-      ),
+      // The parts of one file follow one another; it is decoded once for them.
+      [...files.values()].map((parts) => limit(() => enroller.enrol(parts, candidatesOf, onPicture))),
     )
     const entries: GalleryEntry[] = []
     for (const { picture, entry, twin, isReused, error } of results.flat()) {
