@@ -23,6 +23,7 @@ from .export import HEADS, INT8_CANARY_TOLERANCE, canary_answer, detect_with_onn
 from .network import PicoDet
 from .networks import build_detector
 from .train import train
+from .unlabelled import mark_unlabelled
 
 # Where the default threshold is looked for, and how much false alarms cost beside misses (1: the same, F1).
 CANDIDATES = np.arange(0.1, 0.6, 0.02)
@@ -35,7 +36,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     learn.add_argument("config", type=Path)
     learn.add_argument("--run", type=Path, required=True, help="folder of checkpoints and curves")
     learn.add_argument("--material", type=Path, required=True, help="folder of the datasets that scenes are made of")
-    learn.add_argument("--after", type=Path, help="another run's folder, to begin with its weights")
+    learn.add_argument("--after", type=Path, help="another run's folder, or a model folder that `export-detector` wrote, to begin with its weights")
     learn.add_argument("--threads", type=int, help="threads of PyTorch; 1 where the cores are shared")
     _boxes(learn)
     learn.set_defaults(command=_train)
@@ -54,6 +55,13 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     export.add_argument("--provenance", type=Path, help="JSON: data and licences, what it was started from, hardware")
     _boxes(export)
     export.set_defaults(command=_export)
+
+    mark = commands.add_parser("mark-unlabelled", help="write a box list in which what a detector sees beside the boxes is ignored")
+    mark.add_argument("model", type=Path, help="the detector that looks")
+    mark.add_argument("--sources", nargs="+", required=True, help="sources of the list whose pictures hold objects without a box")
+    mark.add_argument("--to", type=Path, required=True, help="box list to write, in the folder of the other")
+    _boxes(mark)
+    mark.set_defaults(command=_mark)
 
     smaller = commands.add_parser("quantize-detector", help="write NAME-int8 beside a model folder and print what it loses")
     smaller.add_argument("model", type=Path)
@@ -91,6 +99,15 @@ def _measured(folder: Path, pictures: list[Listed]) -> dict[str, float]:
     if manifest["output"].get("heads") != HEADS or "letterbox" in manifest["input"]:
         raise RunError(f"{folder} is not a detector that was trained here: measure it by `sightline eval --boxes`")
     return evaluate(detect_with_onnx(folder / manifest["file"], manifest["input"]["width"]), pictures)
+
+
+def _mark(options: argparse.Namespace) -> None:
+    pictures, _ = _split(options.boxes)
+    manifest = read_manifest(options.model)
+    detect = detect_with_onnx(options.model / manifest["file"], manifest["input"]["width"])
+    chosen = [one for one in pictures if one.source in options.sources]
+    added = mark_unlabelled(options.boxes, options.to, chosen, detect)
+    say(f"{added} regions to ignore in {len(chosen)} pictures: {options.to}")
 
 
 def _command(name: str, model: Path, boxes: Path) -> str:

@@ -2,8 +2,9 @@
 
 import math
 import multiprocessing
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
@@ -12,16 +13,21 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from sightline_base.input import to_input
+
 from ..embedding.place import Place, place_of_process
 from ..progress import schedule_bar
 from .assignment import ASSIGNMENTS
-from .composites import read_material
+from .composites import fronts, read_material
 from .config import Config
-from .data import Listed, load
+from .data import Listed, load, resized
 from .losses import Target, detection_loss
 from .records import Log, Records
 from .run import Run, start_run
 from .stream import Batch, Stream
+
+# Pictures whose statistics an exported network gets back before it trains on.
+SHOWN = 64
 
 
 def train(
@@ -36,7 +42,7 @@ def train(
     """
     folder.mkdir(parents=True, exist_ok=True)
     place = place_of_process()
-    run = start_run(config, folder, after, place.device)
+    run = start_run(config, folder, after, place.device, _shown(config, listed))
     student = place.wrapped(run.model)
     done = multiprocessing.Value("d", 0.0)
     stream = _stream(config, listed, root, run.step, done, place)
@@ -74,11 +80,21 @@ def _stream(
     """The batches after step `start`, each process with its own."""
     material = read_material(root, config.art, config.products, config.cutouts, config.material, config.seed)
     first_worker = place.number * max(config.workers, 1)
-    stream = Stream(config, [load(one) for one in listed], material, start, done, first_worker)
+    shelves = [load(one) for one in listed if one.source in config.dense]
+    pictures = [load(one) for one in listed if one.source not in config.dense]
+    material.fronts += fronts(shelves, config.material, config.seed)
+    stream = Stream(config, pictures, material, start, done, first_worker, shelves)
     return DataLoader(
         stream, batch_size=None, num_workers=config.workers, prefetch_factor=4 if config.workers else None,
         worker_init_fn=lambda _: cv2.setNumThreads(0),
     )
+
+
+def _shown(config: Config, listed: list[Listed]) -> Iterator[Tensor]:
+    """Some of the pictures as the network takes them, for what it has to be shown before a run begins."""
+    chosen = random.Random(config.seed).sample(listed, min(SHOWN, len(listed)))
+    for one in chosen:
+        yield torch.from_numpy(to_input(resized(load(one), config.size).picture[None]))
 
 
 def _step(
