@@ -133,13 +133,14 @@ def _paste(canvas: np.ndarray, face: np.ndarray, x: int, y: int) -> None:
 def tilted(
     canvas: np.ndarray, boxes: np.ndarray, rng: random.Random, most: float = 0.06, ignore: np.ndarray | None = None
 ) -> Sample:
-    """The scene through a camera turned by up to `most` of its sides at each corner.
+    """The scene through a camera turned by up to `most` of its sides at each corner, which move outwards: nothing is empty.
 
     Boxes are the upright hulls; cut ones below a third are ignored.
     """
     height, width = canvas.shape[:2]
     corners = np.float32([[0, 0], [width, 0], [width, height], [0, height]])
-    moved = corners + np.float32([[rng.uniform(-most, most) * side for side in (width, height)] for _ in range(4)])
+    moved = np.float32([[x + (2 * x - side) / side * rng.uniform(0, 2 * most) * side for x, side in zip(corner, (width, height))]
+                        for corner in corners])
     matrix = cv2.getPerspectiveTransform(corners, moved)
     picture = cv2.warpPerspective(canvas, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
     inside, share = _hulls(boxes, matrix, width, height)

@@ -72,11 +72,12 @@ def _row(canvas: np.ndarray, material: Material, top: int, bottom: int, rng: ran
             tall = max(int(most / layers), 14)
         wide = max(int(tall * rng.uniform(*ASPECTS[kind])), 9)
         made, gap = pack(kind, material, wide, tall, rng), wide * rng.choice([0, 0, 0.02, 0.05, 0.15, -0.04])
-        deep = rng.random() < 0.35
+        deep = rng.choice([1, 1, 2, 3, 5]) if rng.random() < 0.45 else 0
+        step, lean = tall * rng.uniform(0.02, 0.09), wide * rng.uniform(-0.12, 0.12)
         for _ in range(rng.choice([1, 1, 2, 2, 3, 4, 6])):
-            if deep:
-                behind = _lit(made, rng.uniform(0.25, 0.7))
-                _put(canvas, behind, x + wide * rng.uniform(-0.2, 0.3), bottom - tall * rng.uniform(1.02, 1.14))
+            for back in range(deep, 0, -1):
+                behind = _lit(made, rng.uniform(0.5, 0.8) * (0.55 + 0.45 / back))
+                _put(canvas, behind, x + lean * back, bottom - layers * tall - step * back)
             for layer in range(layers):
                 left, low = x + wide * rng.uniform(-0.02, 0.02), bottom - layer * tall
                 _put(canvas, _lit(made, rng.uniform(0.85, 1.1)), left, low - tall)
