@@ -162,9 +162,8 @@ def _framed(canvas: np.ndarray, boxes: np.ndarray, rng: random.Random) -> tuple[
 def _glass(canvas: np.ndarray, material: Material, rng: random.Random) -> np.ndarray:
     """A pane in front: another picture faintly in it, strips of light, and its whole a little milky."""
     height, width = canvas.shape[:2]
-    left = rng.randint(-width // 2, width // 2)
+    left = rng.randint(0, width // 2)
     right = min(left + rng.randint(width // 3, width), width)
-    left = max(left, 0)
     mirror = cv2.resize(rng.choice(material.art), (right - left, height), interpolation=cv2.INTER_LINEAR)
     pane = cv2.GaussianBlur(mirror, (0, 0), rng.uniform(2, 8)).astype(np.float32) * rng.uniform(0.05, 0.4)
     for _ in range(rng.choice([0, 1, 2, 3])):

@@ -67,6 +67,13 @@ def test_the_boxes_of_a_rack_hold_packages(monkeypatch: pytest.MonkeyPatch) -> N
     assert min(counts) < 50 and max(counts) > 90
 
 
+def test_a_pane_of_glass_covers_a_part_of_any_rack() -> None:
+    for seed in range(400):
+        rng = random.Random(seed)
+        canvas = np.full((60, rng.randint(30, 90), 3), 50, np.uint8)
+        assert made._glass(canvas.copy(), material(), rng).shape == canvas.shape
+
+
 def test_racks_come_back_and_others_follow() -> None:
     stream = racks(material(), random.Random(4))
     seen = [id(next(stream).picture) for _ in range(60)]
