@@ -42,8 +42,8 @@ export const partitionsPart: Part = {
     const { missing, doubles } = compare(sent, seen.deliveries)
     const counts = [
       { value: seconds, unit: 's' },
-      { value: missing, unit: 'missing' },
-      { value: doubles, unit: 'doubles' },
+      { value: missing.length, unit: 'missing' },
+      { value: doubles.length, unit: 'doubles' },
     ]
     return [...rows, { name: `${sent.length} messages forwarded`, figures: counts }]
   },

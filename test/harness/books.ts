@@ -5,7 +5,7 @@ import { deadLetterTopic } from '../../shared/contracts/dead-letter-topics.ts'
 import { encodeFrame, type FrameToPublish } from '../../shared/contracts/frame.ts'
 import { type RecognitionEvent, recognitionEventSchema } from '../../shared/contracts/recognition-event.ts'
 import type { Topics } from '../../shared/contracts/topology.ts'
-import { Collector } from './bus/collector.ts'
+import { asWritten, Collector } from './bus/collector.ts'
 
 /** How every published frame ended, as a `read_committed` reader sees it. */
 export interface Ends {
@@ -29,7 +29,7 @@ export class Books implements AsyncDisposable {
 
   constructor(brokers: readonly string[], topics: Topics) {
     this.topics = topics
-    this.bus = this.scope.use(new KafkaBus({ brokers }))
+    this.bus = this.scope.use(new KafkaBus({ brokers, delivery: 'at-least-once' }))
   }
 
   /** Publishes frames under ids of their own, or the given ones. */
@@ -62,7 +62,7 @@ export class Books implements AsyncDisposable {
 
   /** What a reader has seen until now of the published frames. */
   endsIn(reader: Reader): Ends {
-    const isOurs = ({ headers }: Collector['deliveries'][number]): boolean => this.published.has(headers['frame-id']!)
+    const isOurs = ({ headers }: Deliveries[number]): boolean => this.published.has(headers['frame-id']!)
     const ids = reader.ids()
     const seen = new Set(ids)
     return {
@@ -79,6 +79,8 @@ export class Books implements AsyncDisposable {
   }
 }
 
+type Deliveries = ReturnType<typeof asWritten>
+
 /** Events and dead letters as they come. */
 export class Reader {
   readonly #events: Collector
@@ -90,33 +92,35 @@ export class Reader {
   }
 
   events(): readonly RecognitionEvent[] {
-    return this.#events.deliveries.map(({ value }) =>
+    return this.deliveries().map(({ value }) =>
       recognitionEventSchema.parse(JSON.parse(Buffer.from(value!).toString())),
     )
   }
 
-  deliveries(): Collector['deliveries'] {
-    return this.#events.deliveries
+  deliveries(): Deliveries {
+    return asWritten(this.#events.deliveries)
   }
 
-  dead(): Collector['deliveries'] {
-    return this.#letters.flatMap(({ deliveries }) => deliveries)
+  dead(): Deliveries {
+    return this.#letters.flatMap(({ deliveries }) => asWritten(deliveries))
   }
 
   /** The frame of every event and dead letter. */
   ids(): readonly string[] {
-    return [...this.#events.deliveries, ...this.dead()].map(({ headers }) => headers['frame-id']!)
+    return [...this.deliveries(), ...this.dead()].map(({ headers }) => headers['frame-id']!)
   }
 
   /** Resolves when so many different frames have ended. */
   ended(count: number): Promise<void> {
-    return this.until((ids) => ids.size >= count)
+    return this.until((ids) => ids.size >= count, count)
   }
 
-  /** Resolves when the frames that have ended fulfil the condition. */
-  async until(condition: (ids: ReadonlySet<string>) => boolean): Promise<void> {
-    const isEnough = () => condition(new Set(this.ids()))
-    const waits = [this.#events, ...this.#letters].map((collector) => collector.until(isEnough))
+  /** Resolves when the frames that have ended, not looked at before there are so many, fulfil the condition. */
+  async until(condition: (ids: ReadonlySet<string>) => boolean, from = 0): Promise<void> {
+    const collectors = [this.#events, ...this.#letters]
+    const have = () => collectors.reduce((sum, { deliveries }) => sum + deliveries.length, 0)
+    const isEnough = () => have() >= from && condition(new Set(this.ids()))
+    const waits = collectors.map((collector) => collector.until(isEnough))
     await Promise.race(waits)
   }
 }

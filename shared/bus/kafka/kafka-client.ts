@@ -1,6 +1,7 @@
 /** Makes kafkajs's clients with our partitions, logging and patience. */
 import { SightlineError } from '../../errors/errors.ts'
 import { type Logger, silentLogger } from '../../errors/logger.ts'
+import { type FindCoordinator, rememberCoordinators } from './kafka-coordinators.ts'
 import type { Compression, KafkaConnection, KafkaTimes } from './kafka-options.ts'
 import { SharedClusters } from './kafka-shared-clusters.ts'
 import { patientSockets } from './kafka-sockets.ts'
@@ -12,6 +13,7 @@ export type KafkaConsumer = Kafkajs.Consumer
 export type KafkaProducer = Kafkajs.Producer
 /** `retire` where something failed: its connections are given to no other one. */
 export type TransactionalProducer = KafkaProducer & { readonly retire: () => void }
+export type Transaction = Kafkajs.Transaction
 export type FetchedBatch = Kafkajs.EachBatchPayload
 export type FetchedMessage = Kafkajs.KafkaMessage
 export type OutgoingMessage = Kafkajs.Message
@@ -26,6 +28,7 @@ export const brokerResource = kafkajs.ConfigResourceTypes.BROKER
 interface Cluster {
   readonly brokerPool: BrokerPool
   readonly rootLogger: unknown
+  findGroupCoordinator: FindCoordinator
   disconnect(): Promise<void>
 }
 
@@ -36,7 +39,7 @@ interface Cluster {
 export class KafkaClients {
   readonly #connection: KafkaConnection
   readonly #times: KafkaTimes
-  readonly #shared = new SharedClusters<Cluster>(() => this.#cluster(quickRetry))
+  readonly #shared = new SharedClusters<Cluster>(() => this.#transactionalCluster())
 
   constructor(connection: KafkaConnection, times: KafkaTimes) {
     this.#connection = connection
@@ -112,6 +115,12 @@ export class KafkaClients {
       retry: quickRetry,
     })
     return { ...producer, disconnect: release, retire }
+  }
+
+  #transactionalCluster(): Cluster {
+    const cluster = this.#cluster(quickRetry)
+    cluster.findGroupCoordinator = rememberCoordinators(cluster.findGroupCoordinator.bind(cluster))
+    return cluster
   }
 
   #cluster(retry: NonNullable<Kafkajs.KafkaConfig['retry']>): Cluster {

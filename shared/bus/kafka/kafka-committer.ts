@@ -7,6 +7,7 @@ import {
   type KafkaAdmin,
   type KafkaClients,
   type KafkaConsumer,
+  type Transaction,
   type TransactionalProducer,
 } from './kafka-client.ts'
 import { isConcurrent, isTooLarge, kafkaError } from './kafka-errors.ts'
@@ -51,8 +52,11 @@ export interface Committer extends AsyncDisposable {
    * @returns the first offset that is not committed; negative where nothing is known to be committed
    */
   begin(): Promise<bigint>
-  /** Makes the outputs visible and `next` the first offset that is not committed. After an error the outcome is unknown: begin again. */
-  commit(outputs: readonly Publication[], next: bigint): Promise<void>
+  /**
+   * Makes the outputs visible and `next` the first offset that is not committed, unless `confirm` rejects. After an error
+   * the outcome is unknown: begin again.
+   */
+  commit(outputs: readonly Publication[], next: bigint, confirm: () => Promise<void>): Promise<void>
 }
 
 /**
@@ -98,13 +102,12 @@ export class TransactionalCommitter implements Committer {
     }
   }
 
-  async commit(outputs: readonly Publication[], next: bigint): Promise<void> {
+  async commit(outputs: readonly Publication[], next: bigint, confirm: () => Promise<void>): Promise<void> {
     const { group, topic, partition } = this.#input
     const { router, compression } = this.#ports
     const sends = await router.route(outputs)
     let sending = ''
-    try {
-      const transaction = await this.#producer!.transaction()
+    const send = async (transaction: Transaction): Promise<void> => {
       for (const { topic: output, messages } of sends) {
         const type = compressionType(compression(output))
         sending = output
@@ -113,6 +116,11 @@ export class TransactionalCommitter implements Committer {
       const place = { partition, offset: String(next), metadata: offsetMetadata(this.#input) }
       const offsets = [{ topic, partitions: [place] }]
       await patiently(() => transaction.sendOffsets({ consumerGroupId: group, topics: offsets }))
+    }
+    try {
+      const transaction = await this.#producer!.transaction()
+      // Side by side: until the transaction ends, nothing is said.
+      await Promise.all([send(transaction), confirm()])
       await transaction.commit()
     } catch (error) {
       if (isTooLarge(error)) await router.refused(sending, outputs)
@@ -177,8 +185,9 @@ export class OffsetCommitter implements Committer {
     return -1n
   }
 
-  async commit(outputs: readonly Publication[], next: bigint): Promise<void> {
+  async commit(outputs: readonly Publication[], next: bigint, confirm: () => Promise<void>): Promise<void> {
     const { group, topic, partition } = this.#input
+    await confirm()
     if (this.#published !== next) await this.#publish(outputs)
     this.#published = next
     try {

@@ -134,11 +134,10 @@ export class KafkaPartition {
     const { batch, publications } = this.#outputs
     const next = batch.at(-1)!.offset + 1n
     await prove()
-    await confirm()
     this.#lost.signal.throwIfAborted()
     this.#begun = false
     try {
-      await committer.commit(publications, next)
+      await committer.commit(publications, next, confirm)
     } catch (error) {
       // Computed anew, the outputs fit what the topic turned out to take: what is too large becomes a dead letter.
       if (isTooLarge(error)) this.#outputs = undefined

@@ -1,10 +1,10 @@
 /** The only file that imports kafkajs: as it is, but for what it gets wrong, each defect named beside its workaround. */
 import { createRequire } from 'node:module'
 import { promisify } from 'node:util'
-import { zstdCompress } from 'node:zlib'
+import { zstdCompress, zstdCompressSync } from 'node:zlib'
 import type * as Kafkajs from 'kafkajs'
 import { type AbortedTransaction, type TransactionRecord, withoutAborted } from './kafka-aborted.ts'
-import { codecNames, decompress } from './kafka-codecs.ts'
+import { codecNames, decompress, smallBatch } from './kafka-codecs.ts'
 import { defaultRecordLimits, type FetchedRecord, readRecordSet } from './kafka-records.ts'
 import { mendRequestQueue, type RequestQueue } from './kafka-request-queue.ts'
 import type { WireDecoder, WireEncoder } from './kafka-wire.ts'
@@ -143,7 +143,8 @@ const codecs: Record<number, () => object> = kafkajs.CompressionCodecs
 for (const [type, name] of codecNames.entries()) {
   if (name === 'none') continue
   codecs[type] = () => ({
-    compress: async (encoder: { buffer: Buffer }) => compress(encoder.buffer),
+    compress: async ({ buffer }: { buffer: Buffer }) =>
+      buffer.length <= smallBatch ? zstdCompressSync(buffer) : compress(buffer),
     decompress: async (bytes: Buffer) => decompress(name, bytes, defaultRecordLimits.batchBytes),
   })
 }

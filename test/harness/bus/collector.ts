@@ -64,31 +64,43 @@ export const forward =
   async (batch) =>
     batch.map(({ key, value, headers }) => ({ topic, key, value, headers }))
 
-/** What is wrong with a copy of `sent`: messages missing, there twice, or behind a later one of their key. */
+/** What is wrong with a copy of `sent`: messages missing, there twice, or behind a later one of their key; each by name and place. */
 export function compare(sent: readonly Publication[], got: readonly Delivery[]): Books {
   const wanted = new Set(sent.map(({ value }) => Buffer.from(value ?? []).toString()))
-  const seen = new Set<string>()
+  const seen = new Map<string, string>()
   const latest = new Map<string, number>()
-  const books = { missing: 0, doubles: 0, outOfOrder: 0 }
+  const doubles: string[] = []
+  const outOfOrder: string[] = []
   for (const delivery of got) {
     const value = text(delivery)
-    if (seen.has(value)) books.doubles += 1
-    seen.add(value)
+    const place = placeOf(delivery)
+    const before = seen.get(value)
+    if (before !== undefined) doubles.push(`${value} at ${before} and ${place}`)
+    seen.set(value, place)
     const number = Number(value.slice(value.lastIndexOf(':') + 1))
-    if (number <= (latest.get(delivery.key) ?? -1)) books.outOfOrder += 1
+    if (number <= (latest.get(delivery.key) ?? -1)) outOfOrder.push(`${value} at ${place}`)
     latest.set(delivery.key, number)
   }
-  books.missing = [...wanted].filter((value) => !seen.has(value)).length
-  return books
+  return { missing: [...wanted].filter((value) => !seen.has(value)), doubles, outOfOrder }
 }
+
+/**
+ * The messages as they lie in their topic. A reader whose turn ended before its commit is given some again, from the same
+ * places: no message was written twice for that.
+ */
+export function asWritten(deliveries: readonly Delivery[]): readonly Delivery[] {
+  return [...new Map(deliveries.map((delivery) => [placeOf(delivery), delivery])).values()]
+}
+
+const placeOf = ({ partition, offset }: Delivery): string => `${partition}@${offset}`
 
 export interface Books {
-  readonly missing: number
-  readonly doubles: number
-  readonly outOfOrder: number
+  readonly missing: readonly string[]
+  readonly doubles: readonly string[]
+  readonly outOfOrder: readonly string[]
 }
 
-export const clean: Books = { missing: 0, doubles: 0, outOfOrder: 0 }
+export const clean: Books = { missing: [], doubles: [], outOfOrder: [] }
 
 /** Subscriptions of one group that all forward `from` to `to`. */
 export function forwarder(bus: Bus, group: string, from: string, to: string): Promise<Subscription> {

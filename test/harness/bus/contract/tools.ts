@@ -37,7 +37,7 @@ export function contractTools({ repeats, open }: BusDriver): ContractTools {
     expectAll: async (sent, reader) => {
       await reader.until((deliveries) => new Set(deliveries.map(text)).size >= sent.length)
       const books = compare(sent, reader.deliveries)
-      expect(repeats === undefined ? books : { ...books, doubles: 0, outOfOrder: 0 }).toEqual(clean)
+      expect(repeats === undefined ? books : { ...books, doubles: [], outOfOrder: [] }).toEqual(clean)
     },
   }
 }

@@ -3,7 +3,7 @@ import type { Publication } from '@sightline/shared/bus/bus.ts'
 import { KafkaBus } from '@sightline/shared/bus/kafka/kafka-bus.ts'
 import { ensureTopics } from '@sightline/shared/bus/kafka/kafka-topics.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Collector, clean, compare, numbered, text } from '../../../harness/bus/collector.ts'
+import { asWritten, Collector, clean, compare, numbered, text } from '../../../harness/bus/collector.ts'
 import { type Child, startChild } from '../../../harness/child.ts'
 import { freePorts } from '../../../harness/free-port.ts'
 import { type KafkaBroker, startKafkaBroker } from '../../../harness/kafka-broker.ts'
@@ -70,13 +70,13 @@ describe.skipIf(canStart === undefined)(
         return child
       }
 
-      /** Stops feeding, waits until all has arrived, and compares what a fresh reader sees with what was sent. */
+      /** Stops feeding, waits until all has arrived, and compares what a fresh reader finds in the topic with what was sent. */
       async books() {
         this.#stop.abort()
         await this.#feeding
         await using reader = await Collector.on(this.bus, `${this.#name}-out`, `${this.#name}-audit`)
         await reader.until((deliveries) => new Set(deliveries.map(text)).size >= this.#sent.length)
-        return compare(this.#sent, reader.deliveries)
+        return compare(this.#sent, asWritten(reader.deliveries))
       }
 
       async [Symbol.asyncDispose](): Promise<void> {
