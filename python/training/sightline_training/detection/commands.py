@@ -110,7 +110,7 @@ def _threshold(options: argparse.Namespace) -> None:
     lists = {path: _split(path)[1] for path in options.boxes} | {path: sum(_split(path), []) for path in options.all}
     if not lists:
         raise RunError("name at least one list: --boxes, --all")
-    judged = {path.resolve().parent.name: judged_of(detect, listed) for path, listed in lists.items()}
+    judged = {f"{path.resolve().parent.name}/{path.stem}": judged_of(detect, listed) for path, listed in lists.items()}
     threshold = best_threshold(list(judged.values()))
     print(json.dumps({"scoreThreshold": threshold, **{name: at_threshold(one, threshold) for name, one in judged.items()}}))
     if options.plot:

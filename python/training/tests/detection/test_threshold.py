@@ -55,6 +55,6 @@ def test_the_command_draws_the_curve_and_records_the_threshold(made_boxes: Path,
     said = json.loads(done.stdout)
     assert picture.read_bytes()[1:4] == b"PNG"
     assert json.loads((folder / "manifest.json").read_text())["defaults"]["scoreThreshold"] == said["scoreThreshold"]
-    assert set(said[made_boxes.name]) == {"precision", "recall", "F"}
+    assert set(said[f"{made_boxes.name}/boxes"]) == {"precision", "recall", "F"}
     nothing = run("detection-threshold", folder)
     assert nothing.returncode == 1 and "name at least one list" in nothing.stderr
