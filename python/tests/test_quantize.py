@@ -80,3 +80,29 @@ def test_what_can_not_be_quantized_is_told(tmp_path: Path) -> None:
     write(tmp_path / "plain.onnx", [helper.make_node("Relu", ["image"], ["y"])], [], ["N", 4], ("y", ["N", 4]))
     with pytest.raises(SightlineError, match="plain.onnx has no convolution or matrix product to quantize"):
         quantize(tmp_path / "plain.onnx", target, "image", [])
+
+
+def deep(path: Path) -> Path:
+    """Sixteen convolutions, the channels of the first a thousand times apart: [N, 3, 32, 32] to [N, 8]."""
+    random = np.random.default_rng(0)
+    first = random.normal(0, 0.2, (8, 3, 3, 3)) * np.logspace(0, 3, 8)[:, None, None, None]
+    second = random.normal(0, 0.1, (8, 8, 3, 3)) / np.logspace(0, 3, 8)[None, :, None, None]
+    later = [random.normal(0, np.sqrt(2 / 72), (8, 8, 3, 3)) for _ in range(14)]
+    values, nodes, last = [], [], "image"
+    for index, weights in enumerate([first, second, *later]):
+        values.append(numpy_helper.from_array(weights.astype(np.float32), f"w{index}"))
+        nodes.append(helper.make_node("Conv", [last, f"w{index}"], [f"c{index}"], name=f"conv{index}", pads=[1, 1, 1, 1]))
+        nodes.append(helper.make_node("Relu", [f"c{index}"], [f"r{index}"], name=f"relu{index}"))
+        last = f"r{index}"
+    nodes += [helper.make_node("GlobalAveragePool", [last], ["e"]), helper.make_node("Flatten", ["e"], ["vector"])]
+    write(path, nodes, values, ["N", 3, 32, 32], ("vector", ["N", 8]))
+    return path
+
+
+def test_the_first_layers_of_a_deep_network_stay_float_where_their_channels_are_far_apart(tmp_path: Path) -> None:
+    source, target = deep(tmp_path / "model.onnx"), tmp_path / "int8.onnx"
+    asked, *calibration = batches()
+    quantize(source, target, "image", calibration)
+    assert (answers(source, asked) * answers(target, asked)).sum(axis=1).min() > 0.999
+    weights = {value.name for value in onnx.load(str(target)).graph.initializer}
+    assert {"w0", "w1"} <= weights and "w2" not in weights

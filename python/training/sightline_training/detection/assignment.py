@@ -1,20 +1,23 @@
-"""Which true box each cell answers for, and how well it should: task-aligned, or ATSS.
+"""Which true box each cell answers for, and how well it should: task-aligned, ATSS, or SimOTA.
 
 Task-aligned: Feng et al., "TOOD" (arXiv:2108.07755). ATSS: Zhang et al., "Bridging the Gap Between Anchor-based and
-Anchor-free Detection via Adaptive Training Sample Selection" (arXiv:1912.02424).
+Anchor-free Detection via Adaptive Training Sample Selection" (arXiv:1912.02424). SimOTA: Ge et al., "YOLOX"
+(arXiv:2107.08430), with the costs of PP-PicoDet (arXiv:2111.00902).
 
 Both take scores [cells] in 0..1 and boxes [cells, 4] as predicted now, the cells' centres [cells, 2] and strides [cells],
 and true boxes [G, 4], all in input pixels; both give the indices of the true boxes [cells] (-1: none) and the qualities
-[cells] that the scores should have (0 where there is none). A cell whose centre is not inside a box never answers for it.
+[cells] that the scores should have (0 where there is none). Only with SimOTA may a cell
+answer for a box that its centre is not inside of.
 """
 
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .network import STRIDES
-from .overlap import pairwise_iou
+from .overlap import pairwise_giou, pairwise_iou
 
 Assignment = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
@@ -22,6 +25,9 @@ Assignment = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Te
 TOP_CELLS, SCORE_POWER, OVERLAP_POWER = 10, 1.0, 6.0
 # ATSS: candidates of each level, and the side of a cell's square anchor in strides (PP-PicoDet's, arXiv:2111.00902).
 CANDIDATES, ANCHOR_STRIDES = 9, 5.0
+# SimOTA: how many strides from a box's centre a cell's may be, how many of the best overlaps say how many cells a box gets,
+# what the overlap's part of the cost weighs, and what a cell that is not both inside and near costs more (PP-PicoDet's).
+RADIUS_STRIDES, COUNTED_OVERLAPS, OVERLAP_COST, OUTSIDE_COST = 2.5, 10, 6.0, 1e8
 
 
 def task_aligned(scores: Tensor, boxes: Tensor, centres: Tensor, strides: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,8 +76,36 @@ def atss(scores: Tensor, boxes: Tensor, centres: Tensor, strides: Tensor, truth:
     return owner, quality * (owner >= 0)
 
 
+def simota(scores: Tensor, boxes: Tensor, centres: Tensor, strides: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """By what is predicted and where the cells are: a box takes the cells that cost least, as many as its best overlaps add up to.
+
+    The cost is the varifocal loss of the score towards the overlap plus OVERLAP_COST times the GIoU loss. Considered are cells
+    that are inside of any box or near to any box's centre; those that are not both cost too much unless nothing else is there.
+    A cell wanted by several goes to the box that it costs least for. The quality is the IoU of the predicted box.
+    """
+    if len(truth) == 0:
+        return _none(boxes)
+    inside = _inside(centres, truth)
+    middles = (truth[:, :2] + truth[:, 2:]) / 2
+    near = ((centres[None] - middles[:, None]).abs() < RADIUS_STRIDES * strides[None, :, None]).all(-1)
+    considered = (inside | near).any(0)
+    overlap = pairwise_iou(truth, boxes) * considered
+    towards = F.binary_cross_entropy(scores.expand_as(overlap), overlap, reduction="none")
+    towards = towards * torch.where(overlap > 0, overlap, 0.75 * scores**2)
+    cost = towards + OVERLAP_COST * (1 - pairwise_giou(truth, boxes)) + OUTSIDE_COST * ~(inside & near)
+    cost = cost.masked_fill(~considered, torch.inf)
+    counts = overlap.topk(min(COUNTED_OVERLAPS, overlap.shape[1]), dim=1).values.sum(1).int().clamp(min=1)
+    order = cost.argsort(dim=1, stable=True).argsort(dim=1)
+    chosen = (order < counts[:, None]) & considered
+    claims = chosen.sum(0)
+    owner = torch.where(claims > 1, cost.argmin(0), chosen.int().argmax(0))
+    owner = torch.where(claims > 0, owner, -1)
+    quality = overlap.gather(0, owner.clamp(min=0)[None])[0]
+    return owner, quality * (owner >= 0)
+
+
 # By the name that a configuration gives.
-ASSIGNMENTS: dict[str, Assignment] = {"task_aligned": task_aligned, "atss": atss}
+ASSIGNMENTS: dict[str, Assignment] = {"task_aligned": task_aligned, "atss": atss, "simota": simota}
 
 
 def _none(boxes: Tensor) -> tuple[Tensor, Tensor]:

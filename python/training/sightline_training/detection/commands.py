@@ -12,6 +12,7 @@ import torch
 from sightline_base.input import to_input
 from sightline_base.manifest import add_metrics, read_manifest
 
+from ..embedding.pictures import LabelFileError
 from ..embedding.training_state import RunError, load_checkpoint
 from ..int8 import CALIBRATION_PICTURES, write_int8_folder
 from ..progress import say
@@ -30,7 +31,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     learn = commands.add_parser("train-detector", help="train a detector from a YAML configuration, or go on with a run")
     learn.add_argument("config", type=Path)
     learn.add_argument("--run", type=Path, required=True, help="folder of checkpoints and curves")
-    learn.add_argument("--material", type=Path, required=True, help="folder of the datasets that scenes are made of")
+    learn.add_argument("--material", type=Path, help="folder of the datasets that scenes are made of, where any are")
     learn.add_argument("--after", type=Path, help="another run's folder, or a model folder that `export-detector` wrote, to begin with its weights")
     learn.add_argument("--threads", type=int, help="threads of PyTorch; 1 where the cores are shared")
     _boxes(learn)
@@ -73,25 +74,43 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _boxes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--boxes", type=Path, required=True, help="box list, JSON lines; its folder is the pictures' root")
+    parser.add_argument("--boxes", type=Path, required=True, help="box list, JSON lines, or COCO's instances file")
+    parser.add_argument("--images", type=Path, help="folder of its pictures; the list's own where not given")
+    parser.add_argument("--held-out", type=Path, metavar="BOXES", help="list of the pictures to measure by, in place of a tenth of --boxes")
+    parser.add_argument("--held-out-images", type=Path, metavar="IMAGES", help="folder of these; --images where not given")
+    parser.add_argument(
+        "--missing-share", type=float, default=0.0, metavar="SHARE",
+        help="of the listed pictures, may be missing: they are counted and left out",
+    )
 
 
-def _split(path: Path) -> tuple[list[Listed], list[Listed]]:
-    listed = read_box_list(path, path.parent)
+def _split(options: argparse.Namespace) -> tuple[list[Listed], list[Listed]]:
+    listed = read_box_list(options.boxes, options.images or options.boxes.parent, options.missing_share)
+    if options.held_out:
+        root = options.held_out_images or options.images or options.held_out.parent
+        return listed, read_box_list(options.held_out, root, options.missing_share)
     return [x for x in listed if not is_held_out(x.file.name)], [x for x in listed if is_held_out(x.file.name)]
+
+
+def _held_out(options: argparse.Namespace) -> list[Listed]:
+    _, held_out = _split(options)
+    if not held_out:
+        raise LabelFileError(f"{options.boxes} has no held-out picture to measure by: give more pictures, or a list with --held-out")
+    return held_out
 
 
 def _train(options: argparse.Namespace) -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
-    pictures, held_out = _split(options.boxes)
+    pictures, held_out = _split(options)
+    if not pictures:
+        raise LabelFileError(f"{options.boxes} has no picture to train on: all of them are held out")
     best = train(load_config(options.config), pictures, held_out, options.material, options.run, say, options.after)
     say(f"best weights: {best}")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    pictures, held_out = _split(options.boxes)
-    result = _measured(options.model, pictures + held_out if options.all else held_out)
+    result = _measured(options.model, sum(_split(options), []) if options.all else _held_out(options))
     print(json.dumps(result))
     if options.record:
         add_metrics(options.model, result, _command("evaluate-detector", options.model, options.boxes))
@@ -107,7 +126,8 @@ def _measured(folder: Path, pictures: list[Listed]) -> dict[str, float]:
 def _threshold(options: argparse.Namespace) -> None:
     manifest = read_manifest(options.model)
     detect = detect_with_onnx(options.model / manifest["file"], manifest["input"]["width"])
-    lists = {path: _split(path)[1] for path in options.boxes} | {path: sum(_split(path), []) for path in options.all}
+    whole = {path: read_box_list(path, path.parent) for path in [*options.boxes, *options.all]}
+    lists = {path: [x for x in listed if path in options.all or is_held_out(x.file.name)] for path, listed in whole.items()}
     if not lists:
         raise RunError("name at least one list: --boxes, --all")
     judged = {f"{path.resolve().parent.name}/{path.stem}": judged_of(detect, listed) for path, listed in lists.items()}
@@ -120,11 +140,11 @@ def _threshold(options: argparse.Namespace) -> None:
 
 
 def _mark(options: argparse.Namespace) -> None:
-    pictures, _ = _split(options.boxes)
+    pictures, _ = _split(options)
     manifest = read_manifest(options.model)
     detect = detect_with_onnx(options.model / manifest["file"], manifest["input"]["width"])
     chosen = [one for one in pictures if one.source in options.sources]
-    added = mark_unlabelled(options.boxes, options.to, chosen, detect)
+    added = mark_unlabelled(options.boxes, options.images or options.boxes.parent, options.to, chosen, detect)
     say(f"{added} regions to ignore in {len(chosen)} pictures: {options.to}")
 
 
@@ -133,7 +153,8 @@ def _command(name: str, model: Path, boxes: Path) -> str:
 
 
 def _quantize(options: argparse.Namespace) -> None:
-    pictures, held_out = _split(options.boxes)
+    pictures, _ = _split(options)
+    held_out = _held_out(options)
     size = read_manifest(options.model)["input"]["width"]
     sample = random.Random(0).sample(pictures, min(CALIBRATION_PICTURES, len(pictures)))
     command = _command("quantize-detector", options.model, options.boxes)
@@ -155,7 +176,7 @@ def _export(options: argparse.Namespace) -> None:
     model.load_state_dict(saved["average"])
     say(f"{options.run / 'best.pt'} measured " + " ".join(f"{name} {value:.4f}" for name, value in saved["metrics"].items()))
     size = options.size or config.size
-    _, held_out = _split(options.boxes)
+    held_out = _held_out(options)
     threshold = best_threshold([judged_of(detect_with(model, size), held_out)])
     given = json.loads(options.provenance.read_text()) if options.provenance else {}
     provenance: dict[str, Any] = {"made": datetime.date.today().isoformat(), **given}

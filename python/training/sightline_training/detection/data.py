@@ -11,7 +11,8 @@ import numpy as np
 
 from sightline_base import resize
 
-from ..embedding.pictures import LabelFileError, read_picture
+from ..embedding.pictures import LabelFileError, read_picture, read_text
+from .coco import coco_rows, is_coco
 
 # Sources whose pictures hold objects without a box, or loose boxes: what is not boxed is punished less.
 BACKGROUND_WEIGHTS = {"gtea_gaze": 0.3, "beverage3": 0.3, "kangaroo": 0.5}
@@ -42,27 +43,48 @@ class Listed:
     ignore: np.ndarray
 
 
-def read_box_list(path: Path, root: Path) -> list[Listed]:
-    """Lines of JSON: image, boxes and ignore [[x1, y1, x2, y2] in 0..1], source.
+def read_box_list(path: Path, root: Path, missing_share: float = 0.0) -> list[Listed]:
+    """Lines of JSON: image, boxes and ignore [[x1, y1, x2, y2] in 0..1], source. Or COCO's instances, one JSON object.
 
-    Raises LabelFileError naming every malformed line and every missing picture (the first ten).
+    Up to `missing_share` of the pictures may be missing and are left out. Raises LabelFileError naming every malformed line
+    and every missing picture (the first ten), and for a list of none.
     """
     listed: list[Listed] = []
     bad: list[str] = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            boxes, ignore = (_corners(row.get(name, [])) for name in ("boxes", "ignore"))
-            listed.append(Listed(root / row["image"], str(row.get("source", "")), boxes, ignore))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            bad.append(f"line {number}: {error!r}")
-    bad += [f"no picture {one.file}" for one in listed if not one.file.is_file()]
+    if not root.is_dir():
+        raise LabelFileError(f"{root} is no folder: the pictures of {path} are looked for there")
+    text = read_text(path)
+    told = _whole(text)
+    if is_coco(told):
+        listed = [Listed(root / name, "", boxes, crowds) for name, boxes, crowds in coco_rows(told, path)]
+    else:
+        for number, line in enumerate(text.splitlines(), start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                boxes, ignore = (_corners(row.get(name, [])) for name in ("boxes", "ignore"))
+                listed.append(Listed(root / row["image"], str(row.get("source", "")), boxes, ignore))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                bad.append(f"line {number}: {error!r}")
+    missing = [f"no picture {one.file}" for one in listed if not one.file.is_file()]
+    if len(missing) > missing_share * len(listed):
+        bad += missing
     if bad:
         more = f" (and {len(bad) - 10} more)" if len(bad) > 10 else ""
         raise LabelFileError(f"{path}: " + "; ".join(bad[:10]) + more)
-    return listed
+    there = [one for one in listed if one.file.is_file()] if missing else listed
+    if not there:
+        raise LabelFileError(f"{path} names no picture")
+    return there
+
+
+def _whole(text: str) -> object:
+    """The text as one JSON value; nothing where it is lines of them."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _corners(values: list[list[float]]) -> np.ndarray:
@@ -78,9 +100,9 @@ def is_held_out(name: str) -> bool:
     return int(hashlib.sha256(stem.encode()).hexdigest(), 16) % 10 < HELD_OUT_TENTHS
 
 
-def load(listed: Listed) -> Sample:
-    """Reads the picture; raises LabelFileError naming one that can't be decoded."""
-    picture = read_picture(listed.file)
+def load(listed: Listed, whole: bool = False) -> Sample:
+    """Reads the picture; raises LabelFileError naming one that can't be decoded, with `whole` also one that was cut off."""
+    picture = read_picture(listed.file, whole)
     height, width = picture.shape[:2]
     scale = np.float32([width, height, width, height])
     weight = BACKGROUND_WEIGHTS.get(listed.source, 1.0)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..embedding.pplcnet_v2 import full_conv
 from .network import Neck, PicoDet, SeparableConv
 
 STEM_CHANNELS = 16
@@ -34,7 +35,7 @@ def scaled(channels: int, scale: float) -> int:
 def conv_bn(inputs: int, outputs: int, kernel: int, stride: int, activation: nn.Module, groups: int = 1) -> nn.Sequential:
     """A convolution padded to keep the size (but for its stride), its BatchNorm and an activation."""
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
-    nn.init.kaiming_normal_(convolution.weight, mode="fan_out")
+    nn.init.kaiming_normal_(convolution.weight)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), activation)
 
 
@@ -48,8 +49,8 @@ class HardExcitation(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.reduce = nn.Conv2d(channels, channels // 4, 1)
-        self.expand = nn.Conv2d(channels // 4, channels, 1)
+        self.reduce = full_conv(channels, channels // 4)
+        self.expand = full_conv(channels // 4, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         return x * F.hardsigmoid(self.expand(F.relu(self.reduce(x.mean(dim=(2, 3), keepdim=True)))))
@@ -112,3 +113,10 @@ class LCNetDetector(PicoDet):
     def __init__(self, scale: float = 2.5, width: int = 96) -> None:
         backbone = LCNet(scale)
         super().__init__(backbone, PartialNeck(backbone.channels, width), width)
+        # As the reference starts them: the neck's for layers with a rectifier, the head's narrow.
+        for layer in self.neck.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
+        for layer in self.towers.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.normal_(layer.weight, std=0.01)

@@ -88,7 +88,7 @@ class Neck(nn.Module):
 
 
 class PicoDet(nn.Module):
-    """[N, 3, H, W] (H, W multiples of 64) to a tensor a level, [N, 33, H/stride, W/stride]: logit, then 4 x 8 bins."""
+    """[N, 3, H, W] (H, W multiples of 32) to a tensor a level, [N, 33, H/stride, W/stride]: logit, then 4 x 8 bins."""
 
     def __init__(self, backbone: nn.Module, neck: nn.Module, width: int) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ def build_detector(config: Config) -> PicoDet:
 
 
 def new_detector(config: Config) -> PicoDet:
-    """What training begins with. `lite` gets ImageNet's backbone; for `lcnet` nothing publishes one as a package."""
+    """What training begins with. `lite` gets ImageNet's backbone; `lcnet` the one that `pretrained` names, in start_run."""
     torch.manual_seed(config.seed)
     model = build_detector(config)
     if isinstance(model, Detector):

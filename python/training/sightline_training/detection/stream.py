@@ -1,4 +1,4 @@
-"""What detector training sees: an endless stream of batches of pictures, mosaics and made scenes."""
+"""What detector training sees: an endless stream of pictures, mosaics and made scenes, or the reference's epochs of pictures."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -6,14 +6,16 @@ from multiprocessing.sharedctypes import Synchronized
 
 import numpy as np
 import torch
-from torch.utils.data import IterableDataset
+from torch.utils.data import Dataset, IterableDataset
 
 from sightline_base.input import to_input
 
+from ..embedding.pictures import LabelFileError
 from .composites import Material, shelf, table
-from .config import Config
-from .data import Sample, augmented, mosaic, resized
+from .config import Config, steps_an_epoch
+from .data import Listed, Sample, augmented, load, mosaic, resized
 from .losses import Target
+from .published_views import METHODS, published_view, resized_by
 from .racks import grid, racks, window
 
 Batch = tuple[torch.Tensor, list[Target]]
@@ -67,8 +69,53 @@ class Stream(IterableDataset):
         return resized(augmented(sample, rng), size)
 
     def _picture(self, rng: random.Random) -> Sample:
-        is_dense = bool(self.shelves) and rng.random() < self.config.dense_share
+        is_dense = bool(self.shelves) and (not self.pictures or rng.random() < self.config.dense_share)
         return rng.choice(self.shelves if is_dense else self.pictures)
+
+
+class PublishedStream(Dataset[tuple[torch.Tensor, list[Target], list[int]]]):
+    """The batches of the reference's reader: every picture once an epoch, from disk, each batch of one size and method.
+
+    An item is a step: its batch depends on its number and the seed alone, so a continued run sees what an unbroken one would.
+    The third part are the indices of pictures that could not be read; those that follow in the epoch take their place.
+    """
+
+    def __init__(self, config: Config, pictures: Sequence[Listed], process: int, processes: int) -> None:
+        self.config, self.pictures, self.process, self.processes = config, pictures, process, processes
+        self.epoch_steps = steps_an_epoch(len(pictures), config.batch, processes)
+
+    def __getitem__(self, step: int) -> tuple[torch.Tensor, list[Target], list[int]]:
+        config = self.config
+        epoch, place = divmod(step, self.epoch_steps)
+        order = np.random.default_rng((config.seed, epoch)).permutation(len(self.pictures))
+        # Filled up from the beginning, so that all processes have as many; each takes every so-manieth.
+        share = np.resize(order, -(-len(order) // self.processes) * self.processes)[self.process :: self.processes]
+        size, method = self._size(step)
+        rng = random.Random(f"{config.seed} {step} {self.process}")
+        samples, damaged = [], []
+        for offset in range(config.batch):
+            sample, unread = self._read(share, place * config.batch + offset, size)
+            damaged += unread
+            samples.append(resized_by(published_view(sample, rng), size, method))
+        image = torch.from_numpy(to_input(np.stack([sample.picture for sample in samples])))
+        none = torch.zeros(0, 4)
+        return image, [Target(torch.from_numpy(sample.boxes), none) for sample in samples], damaged
+
+    def _size(self, step: int) -> tuple[int, int]:
+        """The same in every process, as their work is then alike."""
+        rng = random.Random(f"{self.config.seed} {step}")
+        return rng.choice(self.config.sizes or [self.config.size]), rng.choice(METHODS)
+
+    def _read(self, share: np.ndarray, first: int, size: int) -> tuple[Sample, list[int]]:
+        damaged: list[int] = []
+        for further in range(min(len(share), 50)):
+            index = int(share[(first + further) % len(share)])
+            try:
+                return load(self.pictures[index], whole=True), damaged
+            except LabelFileError:
+                damaged.append(index)
+        # Where so many can't be read the count of them ends the run, with a sentence that no worker process could say.
+        return Sample(np.zeros((size, size, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32)), damaged
 
 
 def _target(sample: Sample) -> Target:

@@ -15,8 +15,8 @@ LEAST_SCORE = 0.45
 MOST_SHARED = 0.3
 
 
-def mark_unlabelled(boxes: Path, to: Path, listed: Sequence[Listed], detect: Detect) -> int:
-    """Writes the list `boxes`, of which `listed` are pictures, with what the detector sees beside the boxes as `ignore`.
+def mark_unlabelled(boxes: Path, root: Path, to: Path, listed: Sequence[Listed], detect: Detect) -> int:
+    """Writes the list `boxes` (JSON lines; paths start from `root`), of which `listed` are pictures, with what the detector sees beside the boxes as `ignore`.
 
     Lines of other pictures stay as they are. Returns how many regions were added.
     """
@@ -24,7 +24,7 @@ def mark_unlabelled(boxes: Path, to: Path, listed: Sequence[Listed], detect: Det
     lines = []
     for line in filter(str.strip, boxes.read_text().splitlines()):
         row = json.loads(line)
-        more = added.get(str(boxes.parent / row["image"]), np.zeros((0, 4)))
+        more = added.get(str(root / row["image"]), np.zeros((0, 4)))
         row["ignore"] = [*row.get("ignore", []), *np.round(more.astype(float), 4).tolist()]
         lines.append(json.dumps(row))
     to.write_text("\n".join(lines) + "\n")

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..config import ConfigError
 from ..progress import say
 from .arguments import list_arguments, listed_pictures
 from .config import load_config
@@ -17,15 +18,16 @@ from .curves import draw_curves
 from .embedder import LiteEmbedder, fold_neck
 from .export import write_model_folder
 from .merge import merge
-from .networks import Embedder, build_embedder
+from .networks import Embedder, build_embedder, embed_with
 from .packages import write_packages
-from .pictures import LabelFileError, Picture, batches, read_picture
+from .pictures import LabelFileError, Picture, batches, read_asked_list, read_picture
 from .plain_features import keep_features
 from .pplcnet_v2 import PPLCNetV2Embedder
 from .reopened import weights_of
 from .split import split_by_label
-from .train import embed_with, train
-from .training_state import RunError, load_checkpoint
+from .train import train
+from .training_state import RunError, best_weights, load_checkpoint
+from .watch import Asked
 from .whitening import chosen, whiten_with_pictures
 
 
@@ -35,6 +37,8 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     learn.add_argument("config", type=Path)
     learn.add_argument("--run", type=Path, required=True, help="folder of checkpoints and curves")
     learn.add_argument("--after", type=Path, help="another run's folder, or a model folder that `export` wrote, to begin with its weights")
+    learn.add_argument("--query", type=Path, help="label file to measure by while training; its folder is the pictures' root")
+    learn.add_argument("--gallery", type=Path, help="label file that --query is asked of; without it the queries are asked of each other")
     list_arguments(learn)
     learn.set_defaults(command=_train)
 
@@ -46,6 +50,16 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     together.add_argument("--root", type=Path, required=True, help="folder with one folder a dataset")
     together.add_argument("--to", type=Path, required=True, help="label file to write")
     together.add_argument("--skip", nargs="*", default=[], help="datasets to go without")
+    together.add_argument(
+        "--inaturalist", choices=("2019", "2017"), default="2019", help="2019 has the documented counts, 2017 is what the documentation links to"
+    )
+    together.add_argument(
+        "--tabs", action="store_true", help="a tab before the label, so that the reference, too, reads paths with spaces (its `delimiter`)"
+    )
+    together.add_argument(
+        "--missing-share", type=float, default=0.001, metavar="SHARE",
+        help="of a dataset's pictures, may be missing: they are counted and left out",
+    )
     together.set_defaults(command=_merge)
 
     made = commands.add_parser("packages", help="make families of packages that differ by flavour, from training pictures")
@@ -63,6 +77,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     ship.add_argument("--to", type=Path, required=True, help="models/<name>")
     ship.add_argument("--size", type=int, required=True, help="input width and height")
     ship.add_argument("--threshold", type=float, required=True, help="default similarity threshold")
+    ship.add_argument("--best", action="store_true", help="the run's weights that measured best, in place of those it ended with")
     ship.add_argument("--blend", type=float, default=1.0, help="1 for the trained weights, 0 for those it started from")
     ship.add_argument(
         "--mean-with", type=weighed_run, nargs="*", default=[], metavar="RUN[=WEIGHT]",
@@ -83,7 +98,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _merge(options: argparse.Namespace) -> None:
-    say(f"wrote {options.to}: {merge(options.root, options.to, options.skip, say)} pictures")
+    separator = "\t" if options.tabs else " "
+    count = merge(options.root, options.to, options.skip, say, separator, options.missing_share, options.inaturalist)
+    say(f"wrote {options.to}: {count} pictures")
 
 
 def _packages(options: argparse.Namespace) -> None:
@@ -98,21 +115,38 @@ def _packages(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    learned, held_out = split_by_label(listed_pictures(options))
-    weights = train(load_config(options.config), learned, held_out, options.run, say, options.after)
+    config = load_config(options.config)
+    pictures = listed_pictures(options)
+    learned, held_out = split_by_label(pictures) if config.hold_out else (pictures, [])
+    weights = train(config, learned, held_out, options.run, say, options.after, _asked(options))
     say(f"weights: {weights}")
+
+
+def _asked(options: argparse.Namespace) -> Asked | None:
+    """What training is measured by; one list for both is asked of itself, as no picture may find itself."""
+    if options.query is None:
+        if options.gallery is not None:
+            raise ConfigError("--gallery needs --query, what is asked of it")
+        return None
+    query, asking = read_asked_list(options.query)
+    if options.gallery is None:
+        return Asked(query, None)
+    gallery, taken = read_asked_list(options.gallery)
+    if asking and taken:
+        return Asked(query, gallery, (asking, taken))
+    return Asked(query, None if gallery == query else gallery)
 
 
 def _export(options: argparse.Namespace) -> None:
     config = load_config(options.config)
-    state = _mean([(options.run, 1.0), *options.mean_with], config.network)
+    state = _mean([(options.run, 1.0), *options.mean_with], config.network, "best.pt" if options.best else "final.pt")
     if options.blend != 1.0:
         start = load_checkpoint(options.run / "start.pt")
         if start is None:
             raise SystemExit(f"{options.run} has no start.pt to blend with")
         start = _in_one_form(start, config.network)
         state = {k: torch.lerp(start[k], v, options.blend) if v.is_floating_point() else v for k, v in state.items()}
-    model = build_embedder(config.network)
+    model = build_embedder(config.network, config.dropout)
     model.load_state_dict(state)
     if options.whiten:
         _whiten(model, options)
@@ -157,9 +191,14 @@ def weighed_run(text: str) -> tuple[Path, float]:
     return Path(name if given else text), value
 
 
-def _mean(runs: list[tuple[Path, float]], network: str) -> dict[str, torch.Tensor]:
-    """The weighted mean of runs that share their start (Wortsman et al., "Model soups", arXiv:2203.05482)."""
-    states = [weights_of(run, network) for run, _ in runs]
+def _mean(runs: list[tuple[Path, float]], network: str, first: str = "final.pt") -> dict[str, torch.Tensor]:
+    """The weighted mean of runs that share their start (Wortsman et al., "Model soups", arXiv:2203.05482).
+
+    Of the first one the file `first` is taken.
+    """
+    states = [weights_of(run, network) for run, _ in runs] if first == "final.pt" else [
+        best_weights(runs[0][0]), *(weights_of(run, network) for run, _ in runs[1:])
+    ]
     shapes = [{name: value.shape for name, value in state.items()} for state in states]
     for (run, _), shape in zip(runs, shapes, strict=True):
         if shape != shapes[0]:
@@ -196,7 +235,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def _problem(picture: Picture) -> str | None:
     try:
-        read_picture(picture.path)
+        read_picture(picture.path, whole=True)
     except LabelFileError as error:
         return str(error)
     return None

@@ -5,6 +5,8 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import fmean
 
+from .training_state import RunError
+
 # Columns that are no curve of their own: where a row stands, and what is on another scale.
 NOT_DRAWN = {"step", "minutes", "rate", "accuracy", "dataset"}
 
@@ -16,6 +18,9 @@ def draw_curves(run: Path) -> Path:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    for name in ("losses.csv", "validation.csv"):
+        if not (run / name).exists():
+            raise RunError(f"{run} has no {name}: it is no run's folder, or the run has not begun")
     with (run / "losses.csv").open(newline="") as file:
         rows = csv.DictReader(file)
         names = [name for name in rows.fieldnames or [] if name not in NOT_DRAWN]
@@ -23,7 +28,8 @@ def draw_curves(run: Path) -> Path:
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.6), dpi=100)
     for name in names:
         left.plot([row["step"] for row in losses], [row[name] for row in losses], label=name)
-    left.set_yscale("log")
+    if losses:
+        left.set_yscale("log")
     left.set_title("losses")
     for name, points in validation_means(run).items():
         right.plot([step for step, _ in points], [value for _, value in points], marker=".", label=name)
@@ -31,7 +37,8 @@ def draw_curves(run: Path) -> Path:
     for axes in (left, right):
         axes.set_xlabel("step")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
+        if axes.lines:
+            axes.legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(run / "curves.png")
     pyplot.close(figure)
@@ -43,6 +50,6 @@ def validation_means(run: Path) -> dict[str, list[tuple[int, float]]]:
     values: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     with (run / "validation.csv").open(newline="") as file:
         for row in csv.DictReader(file):
-            for name in (name for name in row if name not in NOT_DRAWN):
+            for name in (name for name in row if name not in NOT_DRAWN and row[name]):
                 values[name][int(row["step"])].append(float(row[name]))
     return {name: [(step, fmean(v)) for step, v in sorted(steps.items())] for name, steps in values.items()}

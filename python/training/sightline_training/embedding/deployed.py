@@ -10,7 +10,7 @@ from sightline_base.errors import SightlineError
 from sightline_base.input import to_input
 from sightline_base.manifest import read_manifest
 
-from .pictures import Picture, batches
+from .pictures import Picture, as_deployed, batches
 
 
 class DeployedEmbedder:
@@ -27,6 +27,7 @@ class DeployedEmbedder:
         self.output: str = manifest["output"]["name"]
         self.input: dict[str, Any] = manifest["input"]
         self.size: int = self.input["width"]
+        self.shown = as_deployed
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """uint8 RGB [N, size, size, 3] to embeddings [N, D], not normalized."""
@@ -34,4 +35,4 @@ class DeployedEmbedder:
 
     def embed(self, pictures: list[Picture]) -> np.ndarray:
         """Whole pictures, in order, to [N, D]."""
-        return np.concatenate([self(batch) for batch in batches(pictures, self.size, self.input.get("maxBatch", 32))])
+        return np.concatenate([self(batch) for batch in batches(pictures, self.size, self.input.get("maxBatch", 32), self.shown)])

@@ -75,12 +75,16 @@ def in_shop(root: Path, wanted: str = "train") -> Iterator[tuple[str, str]]:
             yield path, item
 
 
-def inaturalist(root: Path) -> Iterator[tuple[str, str]]:
-    """train2017.json in COCO's form: images (id, file_name) and annotations (image_id, category_id)."""
-    told = json.loads((root / "train2017.json").read_text())
-    files = {image["id"]: image["file_name"] for image in told["images"]}
-    for note in told["annotations"]:
-        yield files[note["image_id"]], str(note["category_id"])
+def inaturalist(year: str) -> Reader:
+    """train<year>.json in COCO's form: images (id, file_name) and annotations (image_id, category_id)."""
+
+    def read(root: Path) -> Iterator[tuple[str, str]]:
+        told = json.loads((root / f"train{year}.json").read_text())
+        files = {image["id"]: image["file_name"] for image in told["images"]}
+        for note in told["annotations"]:
+            yield files[note["image_id"]], str(note["category_id"])
+
+    return read
 
 
 # The first four come in the order of the published list, so that with all of them complete VeRI-Wild has the numbers
@@ -99,8 +103,24 @@ DATASETS: dict[str, Reader] = {
     "flowerrecognition": folders("train"),
     "food-101": folders("images"),
     "fruits-262": folders(),
-    "iNaturalist 2017": inaturalist,
+    "iNaturalist 2019": inaturalist("2019"),
     "indoor-scenes": folders("Images"),
     "Products-10k": products_10k,
     "CompCars": listed("train_test_split/classification/train.txt", "image", 2),
+}
+
+
+def datasets(year: str) -> dict[str, Reader]:
+    """All 17, iNaturalist of 2019, whose counts are documented, or of 2017, which the documentation links to."""
+    return {name.replace("2019", year): inaturalist(year) if "iNaturalist" in name else read for name, read in DATASETS.items()}
+
+
+# (pictures, labels) in the reference's documentation. Its iNaturalist links to 2017 and has the numbers of 2019; LogoDet-3K's
+# archive has 158,652 pictures.
+DOCUMENTED: dict[str, tuple[int, int]] = {
+    "Aliproduct": (2_498_771, 50_030), "GLDv2": (1_580_470, 81_313), "VeRI-Wild": (277_797, 30_671), "LogoDet-3K": (155_427, 3_000),
+    "SOP": (59_551, 11_318), "Inshop": (25_882, 3_997), "bird400": (58_388, 400), "104flowers": (12_753, 104), "Cars": (58_315, 112),
+    "Fashion Product Images": (44_441, 47), "flowerrecognition": (24_123, 59), "food-101": (101_000, 101),
+    "fruits-262": (225_639, 262), "iNaturalist 2019": (265_213, 1_010), "iNaturalist 2017": (265_213, 1_010),
+    "indoor-scenes": (15_588, 67), "Products-10k": (141_931, 9_691), "CompCars": (16_016, 431),
 }

@@ -3,32 +3,47 @@
 Cross entropy with label smoothing is PyTorch's own (`label_smoothing=0.1`); the other two are here.
 """
 
+from dataclasses import dataclass
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def triplet_angular_margin(
-    features: Tensor,
-    labels: Tensor,
-    margin: float = 0.5,
-    absolute: float = 0.1,
-    positive_floor: float = 0.8,
-    negative_ceiling: float = 0.4,
-) -> Tensor:
+@dataclass(frozen=True)
+class TripletOptions:
+    """Everything that the reference's YAML can set of TripletAngularMarginLoss; the defaults are its recipe's.
+
+    `absolute` 0 is its `add_absolute: false`; `reduction` is of the relative part, as there: the absolute one is a mean always.
+    """
+
+    margin: float = 0.5
+    absolute: float = 0.1
+    positive_floor: float = 0.8
+    negative_ceiling: float = 0.4
+    normalized: bool = True
+    reduction: Literal["mean", "sum"] = "mean"
+
+
+def triplet_angular_margin(features: Tensor, labels: Tensor, options: TripletOptions = TripletOptions()) -> Tensor:
     """TripletAngularMarginLoss of PP-ShiTuV2 over features [B, D] and labels [B] of a strict P x K batch, a scalar.
 
-    With s the cosine similarity, each anchor takes its least similar positive (s_p) and most similar negative (s_n):
-    mean of max(0, s_n + margin - s_p) + absolute * (max(0, floor - s_p) + max(0, s_n - ceiling)).
+    With s the cosine similarity (the inner product where features are not normalized), each anchor takes its least similar
+    positive (s_p) and most similar negative (s_n): max(0, s_n + margin - s_p), and absolute * (max(0, floor - s_p) +
+    max(0, s_n - ceiling)). The reference adds `absolute` for each anchor whose s_n is at most the ceiling: a constant
+    without a gradient, which is left out here.
     """
-    unit = F.normalize(features, dim=1)
+    unit = F.normalize(features, dim=1) if options.normalized else features
     similarity = unit @ unit.T
     same = labels.unsqueeze(0) == labels.unsqueeze(1)
     positive = similarity.masked_fill(~same, torch.inf).amin(dim=1)
     negative = similarity.masked_fill(same, -torch.inf).amax(dim=1)
-    relative = F.relu(negative + margin - positive)
-    bounds = F.relu(positive_floor - positive) + F.relu(negative - negative_ceiling)
-    return (relative + absolute * bounds).mean()
+    relative = F.relu(negative + options.margin - positive)
+    bounds = F.relu(options.positive_floor - positive) + F.relu(negative - options.negative_ceiling)
+    if options.reduction == "sum":
+        return relative.sum() + options.absolute * bounds.mean()
+    return (relative + options.absolute * bounds).mean()
 
 
 def similarity_distillation(features: Tensor, teacher: Tensor, labels: Tensor, temperature: float = 0.1) -> Tensor:

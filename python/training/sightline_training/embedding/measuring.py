@@ -22,8 +22,8 @@ from .deployed import DeployedEmbedder
 from .efficientnet_lite import EfficientNetLite, load_imagenet
 from .embedder import GeM
 from .export import canary_answer, write_model_folder
-from .openset import open_set_curve, plot, split_open_set
-from .pictures import batches, read_label_file
+from .openset import measurable, open_set_curve, plot, split_open_set
+from .pictures import LabelFileError, Picture, as_referred, batches, read_label_file
 from .reference_table import ROWS, measure_rows
 from .split import split_by_label
 from .validation import retrieval_of, score, validate, validation_set
@@ -40,6 +40,10 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     measure.add_argument("--gallery", type=Path, help="label file `path<TAB>label`; its folder is the pictures' root")
     measure.add_argument("--query", type=Path, help="label file `path<TAB>label`; its folder is the pictures' root")
     measure.add_argument("--table", type=Path, help="folder with a folder for each row of the reference's table that is to be measured")
+    measure.add_argument(
+        "--plain", action="store_true",
+        help="resize at once, as the reference measures; the pipeline averages a side that shrinks to less than half",
+    )
     measure.add_argument("--record", metavar="NAME", help="write the figures into the manifest, under this name")
     list_arguments(measure, required=False)
     measure.set_defaults(command=_evaluate)
@@ -65,26 +69,42 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _evaluate(options: argparse.Namespace) -> None:
     model = DeployedEmbedder(options.model)
+    if options.plain:
+        if not (options.table or (options.gallery and options.query)):
+            raise LabelFileError("--plain is of --table and of --gallery with --query: the held-out labels are measured as deployed")
+        model.shown = as_referred
     if options.gallery and options.query:
         gallery = read_label_file(options.gallery, options.gallery.parent, "\t")
         query = read_label_file(options.query, options.query.parent, "\t")
         result = retrieval_of(query, gallery, model.embed)
         print(json.dumps({**result.figures(), "queries": result.queries}))
-        asked = f"--gallery {options.gallery.name} --query {options.query.name}"
+        asked = f"--gallery {options.gallery.name} --query {options.query.name}{' --plain' if options.plain else ''}"
         _record(options, result.figures(), asked)
         return
     if options.table:
         rows = _printed(measure_rows(options.table, model.embed, say))
-        _record(options, {f"{row} {name}": value for row, r in rows.items() for name, value in r.figures().items()}, "--table ROWS")
+        figures = {f"{row} {name}": value for row, r in rows.items() for name, value in r.figures().items()}
+        _record(options, figures, f"--table ROWS{' --plain' if options.plain else ''}")
         return
     if not options.list or not options.root:
         raise SystemExit("evaluate needs --gallery and --query, or --list and --root, or --table")
-    results = validate(validation_set(split_by_label(listed_pictures(options))[1], 8, 100), model, model.size)
+    results = validate(_watched(options, split_by_label(listed_pictures(options))[1]), model, model.size)
     _print_table(results)
     clean = [one for one, _ in results.values()]
     recall1, recall5, average = (fmean(values) for values in zip(*((r.recall1, r.recall5, r.map) for r in clean), strict=True))
     means = {"recall@1": recall1, "recall@5": recall5, "mAP": average}
     _record(options, means, f"--list {options.list.name} --root PICTURES")
+
+
+def _watched(options: argparse.Namespace, held_out: list[Picture]) -> list[Picture]:
+    """What is measured of the held-out pictures; raises LabelFileError where there is nothing to measure."""
+    watched = validation_set(held_out, 8, 100)
+    if not watched:
+        raise LabelFileError(
+            f"{options.list} has nothing to measure: no dataset, the first folder of a path, has a held-out label with two pictures. "
+            "Put the labels' folders into one folder, or measure by --gallery and --query"
+        )
+    return watched
 
 
 def _record(options: argparse.Namespace, metrics: dict[str, float], asked: str) -> None:
@@ -127,7 +147,13 @@ def _open_set(options: argparse.Namespace) -> None:
     held_out = split_by_label(listed_pictures(options))[1]
     if options.datasets:
         held_out = [picture for picture in held_out if picture.dataset in options.datasets]
-    curve = open_set_curve(split_open_set(held_out), DeployedEmbedder(options.model).embed)
+    split = split_open_set(held_out)
+    if not measurable(split):
+        raise LabelFileError(
+            f"{options.list} has nothing to choose a threshold by: no dataset, the first folder of a path, has two held-out labels of "
+            "two pictures or more. Put the labels' folders into one folder, or add labels"
+        )
+    curve = open_set_curve(split, DeployedEmbedder(options.model).embed)
     chosen = curve.choose()
     for index in sorted({chosen, *range(0, len(curve.thresholds), 10)}):
         mark = "  <- chosen" if index == chosen else ""
@@ -159,7 +185,7 @@ def _quantize(options: argparse.Namespace) -> None:
         options.model, (to_input(batch) for batch in batches(sample, model.size, 16)), canary, command
     )
     small = DeployedEmbedder(target)
-    watched = validation_set(held_out, 8, 100)
+    watched = _watched(options, held_out)
     figures = {}
     for name, form in (("fp32", model), ("int8", small)):
         results = validate(watched, form, form.size).values()

@@ -1,6 +1,12 @@
-"""The embedders by the names that configurations use, and the classifier that only training needs."""
+"""The embedders by the names that configurations use, their input, and the classifier that only training needs."""
 
+from collections.abc import Callable
+
+import numpy as np
+import torch
 from torch import Tensor, nn
+
+from sightline_base.input import MEAN, STD
 
 from ..config import ConfigError
 from .config import TrainConfig
@@ -10,12 +16,29 @@ from .pplcnet_v2 import PPLCNetV2Embedder
 Embedder = LiteEmbedder | PPLCNetV2Embedder
 
 
-def build_embedder(network: str) -> Embedder:
-    """A new embedder in training form: [N, 3, H, W] to [N, 512]."""
+def as_input(views: Tensor) -> Tensor:
+    """uint8 [N, H, W, 3] to the network's normalized float [N, 3, H, W], channels last in memory."""
+    mean, std = (torch.tensor(v, device=views.device) for v in (MEAN, STD))
+    return ((views.float() / 255 - mean) / std).permute(0, 3, 1, 2)
+
+
+def embed_with(model: nn.Module, device: torch.device) -> Callable[[np.ndarray], np.ndarray]:
+    """The model in inference as a function from uint8 pictures [N, H, W, 3] to embeddings [N, D]."""
+    model.eval().to(device, memory_format=torch.channels_last)
+
+    def embed(pictures: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return model(as_input(torch.from_numpy(pictures).to(device))).cpu().numpy()
+
+    return embed
+
+
+def build_embedder(network: str, dropout: float = 0.0) -> Embedder:
+    """A new embedder in training form: [N, 3, H, W] to [N, 512]. `dropout` is of `pplcnet_v2`, which the others lack."""
     if network == "lite":
         return LiteEmbedder()
     if network == "pplcnet_v2":
-        return PPLCNetV2Embedder()
+        return PPLCNetV2Embedder(dropout)
     raise ConfigError(f"there is no network {network!r}")
 
 
@@ -39,7 +62,15 @@ def freeze(model: Embedder, config: TrainConfig) -> None:
 
 
 def parameter_groups(model: Embedder, classifier: nn.Linear, config: TrainConfig) -> list[dict[str, object]]:
-    """Learning-rate and weight-decay groups: no decay on BatchNorm and biases, own rates for head and classifier."""
+    """Learning-rate and weight-decay groups: own rates for head and classifier, and decay on what `decayed` names.
+
+    `matrices`: nothing of one dimension, which is BatchNorm and biases. `all_but_backbone_norms`: as the reference, where
+    biases and the neck decay as well.
+    """
+    norms = {
+        f"backbone.{name}.{part}" for name, layer in model.backbone.named_modules() if isinstance(layer, nn.BatchNorm2d)
+        for part in ("weight", "bias")
+    }
     rates: dict[float, tuple[list[Tensor], list[Tensor]]] = {}
     named = [*model.named_parameters(), *(("classifier." + n, p) for n, p in classifier.named_parameters())]
     for name, parameter in named:
@@ -51,7 +82,8 @@ def parameter_groups(model: Embedder, classifier: nn.Linear, config: TrainConfig
         elif name.startswith(("projection.", "neck.")):
             rate = config.head_rate
         decayed, plain = rates.setdefault(rate, ([], []))
-        (plain if parameter.ndim == 1 else decayed).append(parameter)
+        is_plain = name in norms if config.decayed == "all_but_backbone_norms" else parameter.ndim == 1
+        (plain if is_plain else decayed).append(parameter)
     groups: list[dict[str, object]] = []
     for rate, (decayed, plain) in rates.items():
         groups.append({"params": decayed, "rate": rate, "weight_decay": config.weight_decay})

@@ -63,6 +63,11 @@ def split_open_set(pictures: Sequence[Picture]) -> Split:
     return split
 
 
+def measurable(split: Split) -> bool:
+    """Whether any dataset has both: pictures asked that are enrolled, and some that are not."""
+    return bool({p.dataset for p in split.known} & {p.dataset for p in split.unknown})
+
+
 def open_set_curve(split: Split, embed: Callable[[Sequence[Picture]], np.ndarray]) -> Curve:
     """Enrols, asks, and sweeps the threshold. Each dataset is its own gallery, and every dataset weighs the same."""
     false_names: list[np.ndarray] = []

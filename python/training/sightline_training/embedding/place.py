@@ -1,7 +1,7 @@
 """Where a process trains: alone on a CPU or GPU, or one of many under `torchrun`."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -37,6 +37,22 @@ class Place:
         yield
         if self.count > 1 and not self.number:
             torch.distributed.barrier()
+
+    def mean_of_all(self, values: Sequence[float]) -> list[float]:
+        """The mean over the processes of each value; every process asks at the same step."""
+        if self.count == 1:
+            return list(values)
+        said = torch.tensor(values, dtype=torch.float64, device=self.device)
+        torch.distributed.all_reduce(said)
+        return (said / self.count).tolist()
+
+    def union_of_all(self, values: set[int]) -> set[int]:
+        """What any of the processes has; every process asks at the same step."""
+        if self.count == 1:
+            return values
+        said: list[set[int]] = [set()] * self.count
+        torch.distributed.all_gather_object(said, values)
+        return set().union(*said)
 
     def of_first(self, value: float) -> float:
         """Process 0's value, in every process: what steers them all, such as a clock, must not differ."""

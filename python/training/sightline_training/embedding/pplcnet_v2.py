@@ -25,6 +25,34 @@ STAGES = (
 )
 
 
+class DownscalingDropout(nn.Module):
+    """Dropout as the reference has it: kept values are not scaled up in training, all are scaled down in inference.
+
+    With p 0 nothing happens in either.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.p:
+            return x
+        return x * (torch.rand_like(x) >= self.p) if self.training else x * (1 - self.p)
+
+
+def full_conv(inputs: int, outputs: int) -> nn.Conv2d:
+    """A 1 x 1 convolution with bias as Paddle starts it: N(0, 2 / inputs), no bias."""
+    return start_as_paddle(nn.Conv2d(inputs, outputs, 1))
+
+
+def start_as_paddle(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
+    """Sets weights and bias to what Paddle's Conv2D begins with, and returns the layer."""
+    nn.init.normal_(layer.weight, std=(2 / layer.weight[0].numel()) ** 0.5)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
 def conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
     """A convolution padded to keep the size (but for its stride), and its BatchNorm."""
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
@@ -51,7 +79,8 @@ class MultiKernelDepthwise(nn.Module):
     def merged(self) -> nn.Conv2d:
         """One depthwise convolution with bias that computes the same as the branches with their running statistics."""
         single = nn.Conv2d(
-            self.channels, self.channels, self.kernel, self.stride, self.kernel // 2, groups=self.channels
+            self.channels, self.channels, self.kernel, self.stride, self.kernel // 2, groups=self.channels,
+            dtype=self.branches[0][0].weight.dtype,
         )
         single.weight.zero_()
         single.bias.zero_()
@@ -68,8 +97,8 @@ class SqueezeExcitation(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.reduce = nn.Conv2d(channels, channels // 4, 1)
-        self.expand = nn.Conv2d(channels // 4, channels, 1)
+        self.reduce = full_conv(channels, channels // 4)
+        self.expand = full_conv(channels // 4, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         gate = F.relu(self.reduce(x.mean(dim=(2, 3), keepdim=True)))
@@ -121,21 +150,29 @@ class PPLCNetV2(nn.Module):
 
 
 class PPLCNetV2Embedder(nn.Module):
-    """PP-LCNetV2 base, mean pooling, 1 x 1 convolution, BNNeck: [N, 3, H, W] to [N, 512], not L2-normalized."""
+    """PP-LCNetV2 base, mean pooling, 1 x 1 convolution, BNNeck: [N, 3, H, W] to [N, 512], not L2-normalized.
 
-    def __init__(self, dimension: int = DIMENSION) -> None:
+    `dropout` is the share that training leaves out of the 512 features before the neck (the recipe's is 0.2).
+    """
+
+    def __init__(self, dropout: float = 0.0, dimension: int = DIMENSION) -> None:
         super().__init__()
         self.backbone = PPLCNetV2()
-        self.projection = nn.Linear(LAST_CHANNELS, dimension)
+        self.projection = start_as_paddle(nn.Linear(LAST_CHANNELS, dimension))
+        self.dropout = DownscalingDropout(dropout)
         self.neck = BNNeck(dimension)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.neck(self.projection(self.backbone(x).mean(dim=(2, 3))))
+        return self.neck(self.dropout(self.projection(self.backbone(x).mean(dim=(2, 3)))))
 
+    @torch.no_grad()
     def deployed(self) -> "PPLCNetV2Embedder":
-        """A copy whose multi-kernel depthwise layers are merged; its outputs in inference are this one's."""
+        """A copy whose multi-kernel depthwise layers are merged, and whose projection holds the dropout's scale."""
         copied = copy.deepcopy(self).eval()
         for block in copied.backbone.blocks:
             if isinstance(block.depthwise, MultiKernelDepthwise):
                 block.depthwise = block.depthwise.merged()
+        copied.projection.weight.mul_(1 - self.dropout.p)
+        copied.projection.bias.mul_(1 - self.dropout.p)
+        copied.dropout = DownscalingDropout(0.0)
         return copied

@@ -67,7 +67,10 @@ class PKSampler:
         self.label_chances = {d: self._chances(self.names[d], label_weights or {}) for d in self.datasets}
         distinct = len({p.label for p in pictures})
         if distinct < plan.labels:
-            raise ConfigError(f"labels_per_batch: a batch needs {plan.labels} labels, the pictures have {distinct}")
+            raise ConfigError(
+                f"labels_per_batch: a batch needs {plan.labels} labels, the pictures to train on have {distinct}; "
+                f"set it to {distinct} or fewer"
+            )
 
     @staticmethod
     def _chances(names: Sequence[str], weights: Mapping[str, float]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from sightline_base.input import to_input
 
 from ..config import ConfigError
+from ..pretrained import load_pretrained
+from ..published_names import of_pplcnet_v2
 from .anchor import anchor_turn
 from .config import TrainConfig
 from .efficientnet_lite import load_imagenet
@@ -43,13 +45,16 @@ class Run:
     step: int = 0
     seconds: float = 0.0
     turn: Tensor | None = None  # [512, 256], of a run with anchored pictures
+    best: float = -1.0  # what the weights in best.pt reached
+    # Of float16 alone: keeps small gradients above what rounds to nothing.
+    scaler: torch.amp.GradScaler = field(default_factory=lambda: torch.amp.GradScaler("cpu", enabled=False))
 
     def state(self) -> dict[str, object]:
         average = {"updates": self.average.updates, "state": self.average.state} if self.average else None
         return {
             "model": self.model.state_dict(), "classifier": self.classifier.state_dict(),
             "optimizer": self.optimizer.state_dict(), "average": average, "step": self.step, "seconds": self.seconds,
-            "turn": self.turn,
+            "turn": self.turn, "best": self.best, "scaler": self.scaler.state_dict(),
         }
 
     def restore(self, state: dict) -> None:
@@ -62,6 +67,9 @@ class Run:
             for name, value in state["average"]["state"].items():
                 self.average.state[name].copy_(value)
         self.step, self.seconds, self.turn = state["step"], state["seconds"], state.get("turn")
+        self.best = state.get("best", -1.0)
+        if state.get("scaler"):
+            self.scaler.load_state_dict(state["scaler"])
 
 
 def start_run(
@@ -70,11 +78,14 @@ def start_run(
 ) -> Run:
     """The folder's last checkpoint; without one, a new run, which begins where the run in `after` ended if given."""
     saved = load_checkpoint(folder / "checkpoint.pt")
-    model, classifier = build_embedder(config.network), build_classifier(classes)
+    model, classifier = build_embedder(config.network, config.dropout), build_classifier(classes)
     if saved is None and after is not None:
         _start_after(after, model, classifier, config, pictures, labels, report)
     elif saved is None and config.start_from_imagenet:
         _start_from_imagenet(model, classifier, config, pictures, labels, folder, report)
+    elif saved is None and config.pretrained:
+        asked = (config.pretrained, config.pretrained_base, config.pretrained_sha256)
+        load_pretrained(model.backbone, config.network, of_pplcnet_v2, asked, folder.parent / "pretrained", report)
     if saved is None and place.number == 0:
         # Of runs that follow each other, the first one's: that is what `export --blend` goes back to.
         earlier = load_checkpoint(after / "start.pt") if after else None
@@ -86,8 +97,10 @@ def start_run(
     if config.optimizer == "adamw":
         optimizer: torch.optim.Optimizer = torch.optim.AdamW(groups, lr=config.learning_rate)
     else:
-        optimizer = torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9)
-    run = Run(model, classifier, optimizer, Average(model, config.ema) if config.ema else None)
+        optimizer = torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum)
+    # 128 is what the reference's configuration begins with.
+    scaler = torch.amp.GradScaler(place.device.type, init_scale=128.0, enabled=config.mixed_precision == "fp16")
+    run = Run(model, classifier, optimizer, Average(model, config.ema) if config.ema else None, scaler=scaler)
     if saved is not None:
         known = len(saved["classifier"]["weight"])
         if known != classes:
@@ -139,7 +152,7 @@ def _embedded(model: Embedder, pictures: Sequence[Picture], config: TrainConfig,
     # Channels last in memory: on a CPU the network takes less than half of the time.
     model.eval().to(memory_format=torch.channels_last)
     embeddings: list[Tensor] = []
-    for number, batch in enumerate(batches(pictures, _start_size(config), 64)):
+    for number, batch in enumerate(batches(pictures, _start_size(config), 64, black_where_damaged=True)):
         shown = torch.from_numpy(to_input(batch)).to(device).contiguous(memory_format=torch.channels_last)
         embeddings.append(model(shown).cpu())
         if number % 20 == 19:

@@ -39,7 +39,7 @@ def teacher_features(
     missing = [p for p in pictures if str(p.path) not in known]
     if missing:
         run = _session(variant, size)
-        for start, batch in zip(range(0, len(missing), 64), batches(missing, size, 64), strict=True):
+        for start, batch in zip(range(0, len(missing), 64), batches(missing, size, 64, black_where_damaged=True), strict=True):
             features = run(to_input(batch))
             known.update(zip((str(p.path) for p in missing[start : start + 64]), features, strict=True))
             report(min(start + 64, len(missing)))

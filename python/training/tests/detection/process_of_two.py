@@ -1,8 +1,10 @@
 """One of two processes under torchrun: trains, with a clock that only the first process may go by, and keeps its weights."""
 
 import itertools
+import math
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,7 +22,15 @@ CONFIG = Config(
 )
 
 
-def main(folder: Path) -> None:
+# The recipe's losses, assignment and epochs: both processes have as many batches of 5 as the other schedule has steps.
+PUBLISHED = replace(
+    CONFIG, minutes=math.inf, epochs=1, batch=5, stream="published", loss="published", assignment="simota", schedule="after_warmup",
+    optimizer="momentum", decayed="all_but_norms", ema_cycle=2, gradient_clip=math.inf, evaluate_epochs=1, learning_rate=1e-3,
+)
+CONFIGS = {"made": CONFIG, "published": PUBLISHED}
+
+
+def main(folder: Path, kind: str) -> None:
     place = training.place_of_process()
     torch.set_num_threads(1)
     listed = read_box_list(folder / "boxes.jsonl", folder)
@@ -33,11 +43,11 @@ def main(folder: Path) -> None:
     training.start_run = kept
     ticks = itertools.count(0, 2)
     training.train(
-        CONFIG, [x for x in listed if not is_held_out(x.file.name)], [], folder, folder / "run", print,
+        CONFIGS[kind], [x for x in listed if not is_held_out(x.file.name)], [], folder, folder / "run", print,
         clock=time.monotonic if place.number else lambda: float(next(ticks)),
     )
     torch.save({"step": runs[0].step, "model": runs[0].model.state_dict()}, folder / f"{place.number}.pt")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -42,13 +42,14 @@ def test_the_reference_detector_has_the_official_graphs_numbers() -> None:
     assert round(count_macs(model, 640) / 1e9, 2) == 8.18
 
 
-@pytest.mark.parametrize("size", [128, 192])
+@pytest.mark.parametrize("size", [128, 160])
 def test_the_reference_detector_answers_at_four_levels(size: int) -> None:
     levels = LCNetDetector(0.5, 32).eval()(torch.zeros(2, 3, size, size))
-    assert [tuple(y.shape) for y in levels] == [(2, 33, size // s, size // s) for s in (8, 16, 32, 64)]
+    # A multiple of 32 that is none of 64, as half of the recipe's sizes are: the last cells reach out of the picture.
+    assert [tuple(y.shape) for y in levels] == [(2, 33, -(-size // s), -(-size // s)) for s in (8, 16, 32, 64)]
 
 
-@pytest.mark.parametrize("size", [128, 192])
+@pytest.mark.parametrize("size", [160])
 def test_the_reference_detector_says_the_same_in_training_form_and_deployed(size: int, tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = LCNetDetector(1.0, 48)
@@ -74,7 +75,7 @@ def test_the_shipped_configurations_build_their_network(name: str) -> None:
     assert all(size % 32 == 0 for size in [config.size, *config.sizes])
     is_reference = name == "mainbody_reference"
     assert isinstance(build_detector(config), LCNetDetector) == is_reference
-    assert config.assignment == ("atss" if is_reference else "task_aligned")
+    assert config.assignment == ("simota" if is_reference else "task_aligned")
 
 
 def test_an_unknown_network_is_named() -> None:

@@ -78,7 +78,7 @@ def test_filters_behind_the_backbone_have_the_size_of_new_ones(exported: tuple[D
 
 def test_a_run_begins_with_a_model_folder(exported: tuple[Detector, Path], tmp_path: Path) -> None:
     model, folder = exported
-    run = start_run(LITE, tmp_path / "run", folder, CPU, shown())
+    run = start_run(LITE, tmp_path / "run", folder, CPU, shown=shown())
     pictures = torch.randn(2, 3, 64, 64)
     with torch.inference_mode():
         assert close(run.model.eval()(pictures), model(pictures), 1e-4)
@@ -87,6 +87,6 @@ def test_a_run_begins_with_a_model_folder(exported: tuple[Detector, Path], tmp_p
 def test_another_network_is_refused(exported: tuple[Detector, Path], tmp_path: Path) -> None:
     for config in (Config(width=32, size=64), Config(network="lcnet", scale=0.25, width=16, size=64)):
         with pytest.raises(RunError, match="mine/model.onnx is not the network that the configuration names"):
-            start_run(config, tmp_path / "run", exported[1], CPU, shown())
+            start_run(config, tmp_path / "run", exported[1], CPU, shown=shown())
     with pytest.raises(RunError, match="no pictures"):
         start_run(LITE, tmp_path / "run", exported[1], CPU)

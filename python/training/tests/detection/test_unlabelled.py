@@ -26,7 +26,7 @@ def test_what_is_seen_beside_the_boxes_is_ignored(made_boxes: Path) -> None:
         return np.float32([beside, everything, corner]), np.float32([LEAST_SCORE + 0.1, 0.9, LEAST_SCORE - 0.1])
 
     to = made_boxes / "marked.jsonl"
-    assert mark_unlabelled(made_boxes / "boxes.jsonl", to, listed, detect) == 3
+    assert mark_unlabelled(made_boxes / "boxes.jsonl", made_boxes, to, listed, detect) == 3
     before, after = ([json.loads(line) for line in path.read_text().splitlines()] for path in (made_boxes / "boxes.jsonl", to))
     assert [row["ignore"] for row in after[:3]] == [[[0.875, 0, 1, 1]]] * 3
     assert all(row["ignore"] == [] for row in after[3:]) and [r["boxes"] for r in after] == [r["boxes"] for r in before]
@@ -39,7 +39,7 @@ def test_a_part_of_a_boxed_object_is_not_ignored(made_boxes: Path) -> None:
     def detect(_: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.float32([[x1 + 4, y1 + 4, x1 + 14, y1 + 14], [x1, y1, x2, y2]]), np.float32([0.9, 0.9])
 
-    assert mark_unlabelled(made_boxes / "boxes.jsonl", made_boxes / "marked.jsonl", listed, detect) == 0
+    assert mark_unlabelled(made_boxes / "boxes.jsonl", made_boxes, made_boxes / "marked.jsonl", listed, detect) == 0
 
 
 def test_the_command_leaves_held_out_pictures_and_other_sources_alone(made_boxes: Path, run: Run) -> None:

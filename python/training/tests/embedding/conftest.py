@@ -6,6 +6,17 @@ import cv2
 import numpy as np
 import pytest
 
+from sightline_training.embedding.export import write_model_folder
+from sightline_training.embedding.networks import build_embedder
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder of a random network at 64 pixels, not to be written into: an export takes many seconds."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    write_model_folder(build_embedder("lite"), 64, folder, 0.4, {"made": "2026-01-01", "data": []}, {})
+    return folder
+
 
 @pytest.fixture
 def made_set(tmp_path: Path) -> tuple[Path, Path]:

@@ -1,6 +1,7 @@
 """The commands that measure say what they measured, and write it where the pipeline reads it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from sightline_base.input import to_input
 from sightline_base.retrieval import l2_normalized
 from sightline_training.embedding.efficientnet_lite import load_imagenet
 from sightline_training.embedding.embedder import LiteEmbedder
-from sightline_training.embedding.export import write_model_folder
 from sightline_training.embedding.networks import build_embedder
 
 from ..conftest import Run
@@ -21,10 +21,8 @@ TRAINING = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    write_model_folder(build_embedder("lite"), 64, folder, 0.4, {"made": "2026-01-01", "data": []}, {})
-    return folder
+def model(tmp_path_factory: pytest.TempPathFactory, exported: Path) -> Path:
+    return Path(shutil.copytree(exported.parent, tmp_path_factory.mktemp("own") / "models")) / exported.name
 
 
 def manifest(folder: Path) -> dict:

@@ -59,11 +59,13 @@ def datasets(tmp_path: Path) -> Path:
     rows = ["10,Topwear,Shirt", "11,Topwear,Shirt, blue, with a comma", "12,Shoes,Boot"]
     text(fashion / "styles.csv", "\n".join(["id,subCategory,productDisplayName", *rows]))
 
-    nature = tmp_path / "iNaturalist 2017"
-    pictures(nature, ["train_val_images/Aves/1.jpg", "train_val_images/Aves/2.jpg", "train_val_images/Fungi/3.jpg"])
-    images = [{"id": i, "file_name": f"train_val_images/{n}"} for i, n in enumerate(["Aves/1.jpg", "Aves/2.jpg", "Fungi/3.jpg"])]
-    notes = [{"image_id": i, "category_id": c} for i, c in enumerate([40, 40, 41])]
-    text(nature / "train2017.json", json.dumps({"images": images, "annotations": notes}))
+    for year in ("2017", "2019"):
+        nature = tmp_path / f"iNaturalist {year}"
+        base = f"train_val{year}"
+        pictures(nature, [f"{base}/Aves/1.jpg", f"{base}/Aves/2.jpg", f"{base}/Fungi/3.jpg"])
+        images = [{"id": i, "file_name": f"{base}/{n}"} for i, n in enumerate(["Aves/1.jpg", "Aves/2.jpg", "Fungi/3.jpg"])]
+        notes = [{"image_id": i, "category_id": c} for i, c in enumerate([40, 40, 41])]
+        text(nature / f"train{year}.json", json.dumps({"images": images, "annotations": notes}))
 
     ten = tmp_path / "Products-10k"
     pictures(ten, ["train/1.jpg", "train/2.jpg", "train/3.jpg"])
@@ -92,6 +94,22 @@ def test_the_merged_list_is_contiguous_and_can_be_read_back(datasets: Path) -> N
     assert sorted({int(p.label) for p in merged}) == list(range(34))
     assert [p.dataset for p in merged[::3]] == list(DATASETS)
     assert "VeRI-Wild: 3 pictures, 2 labels, 2-3" in said
+    assert "iNaturalist 2019: the reference's documentation has 265213 pictures, 1010 labels" in said
+
+
+def test_the_other_inaturalist_is_read_where_it_is_asked_for(datasets: Path) -> None:
+    target = datasets / "list.txt"
+    merge(datasets, target, [], lambda _: None, inaturalist="2017")
+    assert "iNaturalist 2017/train_val2017/Aves/1.jpg" in target.read_text() and "2019" not in target.read_text()
+
+
+def test_with_tabs_paths_with_spaces_can_be_told_from_labels_by_any_reader(datasets: Path) -> None:
+    target = datasets / "list.txt"
+    merge(datasets, target, [], lambda _: None, separator="\t")
+    lines = [line.split("\t") for line in target.read_text().splitlines()]
+    assert all(len(line) == 2 and line[1].isdecimal() for line in lines)
+    assert "Fashion Product Images/images/10.jpg" in {path for path, _ in lines}
+    assert len(read_label_file(target, datasets, " ")) == 51
 
 
 def test_missing_datasets_are_all_named_and_nothing_is_written(datasets: Path) -> None:
@@ -114,6 +132,15 @@ def test_listed_pictures_that_are_not_there_are_counted(datasets: Path) -> None:
     (datasets / "GLDv2/train/3/4/5/345c.jpg").unlink()
     with pytest.raises(LabelFileError, match=r"no picture train/0/1/2/012a.jpg; GLDv2: 2 listed pictures"):
         merge(datasets, datasets / "list.txt", [], lambda _: None)
+
+
+def test_a_few_missing_pictures_are_left_out_and_counted(datasets: Path) -> None:
+    (datasets / "GLDv2/train/3/4/5/345c.jpg").unlink()
+    said: list[str] = []
+    assert merge(datasets, datasets / "list.txt", [], said.append, missing_share=0.4) == 50
+    assert "GLDv2: 1 listed pictures are missing and left out, train/3/4/5/345c.jpg for one" in said
+    # The label that is gone leaves no hole among the numbers.
+    assert sorted({int(p.label) for p in read_label_file(datasets / "list.txt", datasets, " ")}) == list(range(33))
 
 
 def test_a_dataset_that_does_not_exist_cannot_be_skipped(datasets: Path) -> None:

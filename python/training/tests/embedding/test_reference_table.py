@@ -1,13 +1,12 @@
 """Rows of the reference's table are measured where their data is, and the others are named."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sightline_training.embedding.export import write_model_folder
-from sightline_training.embedding.networks import build_embedder
 from sightline_training.embedding.pictures import LabelFileError, Picture
 from sightline_training.embedding.reference_table import ROWS, measure_rows
 
@@ -66,8 +65,8 @@ def test_a_folder_without_any_row_is_an_error(tmp_path: Path) -> None:
         list(measure_rows(tmp_path, by_name, lambda _: None))
 
 
-def test_the_command_prints_the_reference_beside_it(made_set: tuple[Path, Path], tmp_path: Path, run: Run) -> None:
-    write_model_folder(build_embedder("lite"), 64, tmp_path / "models" / "tiny", 0.4, {"made": "2026-01-01", "data": []}, {})
+def test_the_command_prints_the_reference_beside_it(made_set: tuple[Path, Path], tmp_path: Path, run: Run, exported: Path) -> None:
+    shutil.copytree(exported.parent, tmp_path / "models")
     listed, pictures = made_set
     write(pictures, "list.txt", listed.read_text().replace(" ", "\t"))
     (tmp_path / "rows").mkdir()
@@ -76,6 +75,8 @@ def test_the_command_prints_the_reference_beside_it(made_set: tuple[Path, Path],
     assert done.returncode == 0, done.stderr
     row = next(line.split() for line in done.stdout.splitlines() if line.startswith("LogoDet-3k "))
     assert row[1] == "96" and row[-2:] == ["0.880", "0.632"]
+    plain = run("evaluate", tmp_path / "models" / "tiny", "--table", tmp_path / "rows", "--plain")
+    assert plain.returncode == 0 and "--plain is of" in run("evaluate", tmp_path / "models" / "tiny", "--plain").stderr
     recorded = json.loads((tmp_path / "models" / "tiny" / "manifest.json").read_text())["metrics"]["table LogoDet-3k recall@1"]
     assert f"{recorded['value']:.3f}" == row[2]
     assert recorded["command"] == "python -m sightline_training evaluate ../../models/tiny --table ROWS"

@@ -71,5 +71,5 @@ def test_a_step_has_the_same_batch_wherever_the_run_started() -> None:
 
 
 def test_too_few_labels_are_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="needs 8 labels, the pictures have 2"):
+    with pytest.raises(ValueError, match="needs 8 labels, the pictures to train on have 2; set it to 2 or fewer"):
         PKSampler(made({"a": (2, 4)}), plan(8, 4, 0), 0, 1)

@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -20,7 +19,7 @@ from torch import nn
 from sightline_base.canary import canary_pattern
 from sightline_base.retrieval import l2_normalized
 from sightline_training.config import ConfigError
-from sightline_training.embedding.config import TrainConfig, load_config
+from sightline_training.embedding.config import TrainConfig, in_steps, load_config
 from sightline_training.embedding.curves import draw_curves, validation_means
 from sightline_training.embedding.deployed import DeployedEmbedder
 from sightline_training.embedding.export import ExportError, write_model_folder
@@ -70,39 +69,10 @@ def test_a_run_that_is_continued_ends_with_the_weights_of_an_unbroken_one(
         assert torch.allclose(value.float(), continued[name].float(), atol=1e-4), name
 
 
-def test_a_killed_run_goes_on_from_its_checkpoint(made_set: tuple[Path, Path], tmp_path: Path) -> None:
-    config = tmp_path / "tiny.yaml"
-    config.write_text(
-        "{network: lite, augmentation: reference, optimizer: momentum, learning_rate: 0.001, steps: 100000, freeze: 17,"
-        " labels_per_batch: 3, pictures_per_label: 2, sizes: [32], workers: 0, checkpoint_minutes: 0, threads: 1}"
-    )
-    run = tmp_path / "run"
-    command = [sys.executable, "-m", "sightline_training", "train", str(config), "--run", str(run)]
-    command += ["--list", str(made_set[0]), "--root", str(made_set[1])]
-
-    def until(words: str) -> int:
-        """Starts the run, kills it with the first line that holds these words, and returns the step it began from."""
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=CONFIGS.parent)
-        began = -1
-        assert process.stdout
-        for line in process.stdout:
-            if "from step" in line:
-                began = int(line.rsplit(" ", 1)[1])
-            if words in line:
-                os.kill(process.pid, signal.SIGKILL)
-                break
-        assert process.wait() == -signal.SIGKILL
-        return began
-
-    assert until(" step 20 rate ") == 0
-    # Every step but the one that was cut off is in the checkpoint; going on from there is going on.
-    began = until("from step")
-    assert began >= 19
-    assert until(f" step {20 * (began // 20 + 1)} rate ") >= began
-
-
-def two_processes_by_hand(config: TrainConfig, pictures: list[Picture], folder: Path) -> dict[str, torch.Tensor]:
-    """What two processes must agree on: each step's gradient is the mean of those of both processes' batches."""
+def two_processes_by_hand(
+    config: TrainConfig, pictures: list[Picture], folder: Path
+) -> tuple[dict[str, torch.Tensor], list[float]]:
+    """What two processes must agree on: each step's gradient is the mean of those of both processes' batches; and the loss's."""
     folder.mkdir()
     names = sorted({p.label for p in pictures})
     labels = torch.tensor([names.index(p.label) for p in pictures])
@@ -110,38 +80,48 @@ def two_processes_by_hand(config: TrainConfig, pictures: list[Picture], folder: 
     run = start_run(config, pictures, labels, len(names), folder, None, place_of_process(), quiet)
     processes = [Place(number, 2, torch.device("cpu")) for number in range(2)]
     loaders = [_loader(config, pictures, names, {}, 0, place) for place in processes]
+    told = []
     for step, both in enumerate(zip(*loaders, strict=True)):
         for group in run.optimizer.param_groups:
             group["lr"] = rate_at(step / config.steps, step, config) * group["rate"]
         run.optimizer.zero_grad()
-        for views, indices in both:
+        for process, (views, indices, _) in enumerate(both):
+            torch.manual_seed(hash((config.seed, step, process)))
             features = run.model(as_input(views))
             loss = torch.nn.functional.cross_entropy(run.classifier(features), labels[indices], label_smoothing=0.1)
+            told.append(float(loss.detach()))
             (0.5 * (loss + triplet_angular_margin(features, labels[indices]))).backward()
         run.optimizer.step()
-    return run.model.state_dict()
+    return run.model.state_dict(), told
 
 
-def test_two_processes_under_torchrun_train_one_network(made_set: tuple[Path, Path], tmp_path: Path) -> None:
+def test_two_processes_under_torchrun_train_one_network_and_tell_the_losses_of_both(made_set: tuple[Path, Path], tmp_path: Path) -> None:
+    # The recipe's steps; BatchNorm keeps its statistics, or each process would have those of its own batches.
     config = tmp_path / "tiny.yaml"
     config.write_text(
-        "{network: lite, augmentation: reference, optimizer: momentum, learning_rate: 0.1, steps: 3, freeze: 10,"
-        " labels_per_batch: 3, pictures_per_label: 2, sizes: [64], workers: 0, threads: 1, frozen_statistics: true}"
+        "{network: pplcnet_v2, dropout: 0.2, augmentation: reference, optimizer: momentum, learning_rate: 0.2, rate_processes: 4, epochs: 1,"
+        " cosine_after_warmup: true, decayed: all_but_backbone_norms, weight_decay: 1.0e-5, labels_per_batch: 6, pictures_per_label: 2,"
+        " sizes: [32], workers: 0, threads: 1, hold_out: false, frozen_statistics: true}"
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     # Without `--` torchrun takes `--run` for an abbreviation of one of its own options.
     command += ["--module", "sightline_training", "--", "train", str(config), "--run", str(tmp_path / "run")]
     command += ["--list", str(made_set[0]), "--root", str(made_set[1])]
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     subprocess.run(command, check=True, cwd=CONFIGS.parent, env=environment, capture_output=True)
     state = load_checkpoint(tmp_path / "run" / "checkpoint.pt")
-    assert state is not None and state["step"] == 3
-    learned, _ = split_by_label(read_label_file(*made_set, " "))
-    expected = two_processes_by_hand(load_config(config), learned, tmp_path / "by-hand")
+    # 48 of 96 rows for each are four batches of 12.
+    assert state is not None and state["step"] == 4
+    pictures = read_label_file(*made_set, " ")
+    expected, told = two_processes_by_hand(in_steps(load_config(config), 96, 2), pictures, tmp_path / "by-hand")
     start = torch.load(tmp_path / "run" / "start.pt")
     moved = max(float((expected[name] - value).abs().max()) for name, value in start.items() if value.is_floating_point())
     apart = max(float((state["model"][n] - value).abs().max()) for n, value in expected.items() if value.is_floating_point())
     assert apart < 0.01 * moved
+    with (tmp_path / "run" / "losses.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["classification"]) == pytest.approx(sum(told) / len(told), rel=1e-4)
+    assert max(told) - min(told) > 1e-3
 
 
 def test_mixed_precision_trains_as_full_precision_does_but_for_its_rounding(made_set: tuple[Path, Path], tmp_path: Path) -> None:
@@ -254,7 +234,7 @@ def test_a_network_that_answers_with_no_number_is_not_exported(tmp_path: Path) -
 
 @pytest.mark.parametrize("name", ["general_lite", "general_lite_larger", "general_lite_harder", "general_lite_wider", "pp_shitu_v2"])
 def test_the_shipped_configurations_are_valid(name: str) -> None:
-    assert load_config(CONFIGS / f"{name}.yaml").steps > 0
+    assert in_steps(load_config(CONFIGS / f"{name}.yaml"), 5_561_305, 1).steps > 0
 
 
 @pytest.mark.parametrize(
@@ -263,7 +243,7 @@ def test_the_shipped_configurations_are_valid(name: str) -> None:
         ("{netwrk: lite}", "no such setting: netwrk"),
         ("{network: lite}", "missing setting: optimizer; missing setting: learning_rate"),
         ("", "missing setting: network"),
-        ("{network: heavy, steps: 1.5, sizes: [a]}", "network: .* 'lite' or 'pplcnet_v2'.* steps: .* integer.* sizes.0: .* integer"),
+        ("{network: heavy, steps: 1.5, sizes: [a]}", "network: .* 'lite' or 'pplcnet_v2'.* sizes.0: .* integer.* steps: .* integer"),
         ("[1]", "must be a mapping"),
         ("{1: 2}", "must be a mapping"),
         ("{network: [", "while parsing"),
