@@ -16,9 +16,9 @@ MOST_SHARED = 0.3
 
 
 def mark_unlabelled(boxes: Path, root: Path, to: Path, listed: Sequence[Listed], detect: Detect) -> int:
-    """Writes the list `boxes` (JSON lines; paths start from `root`), of which `listed` are pictures, with what the detector sees beside the boxes as `ignore`.
+    """Writes the list `boxes`, of which `listed` are pictures, with what the detector sees beside the boxes as `ignore`.
 
-    Lines of other pictures stay as they are. Returns how many regions were added.
+    The list is JSON lines whose paths start from `root`. Lines of other pictures stay as they are. Returns how many regions were added.
     """
     added = {str(one.file): beside(one, detect) for one in listed}
     lines = []
