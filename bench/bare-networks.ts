@@ -29,8 +29,13 @@ export const openBare = (model: Model, { batches, workers, threads }: BareOption
 const together = 4
 
 export interface BareNetworks extends AsyncDisposable {
-  /** Does for each picture what a pipeline can't do without: `crops` of them, and with `jpegs` decoding, cores side by side. */
-  run(crops: readonly number[], jpegs?: readonly Uint8Array[]): Promise<void>
+  /**
+   * Does for each picture what a pipeline can't do without: `looks` runs of the detector, `crops` of the embedder, and with
+   * `jpegs` decoding, cores side by side.
+   */
+  run(crops: readonly number[], jpegs?: readonly Uint8Array[], looks?: number): Promise<void>
+  /** The same for one picture by itself, its crops on all cores. */
+  one(crops: number, jpeg: Uint8Array, looks: number): Promise<void>
   /** One picture by itself, its crops on all cores. */
   detect(): Promise<unknown>
   embed(crops: number): Promise<unknown>
@@ -41,9 +46,11 @@ export async function openBareNetworks(models: string): Promise<BareNetworks> {
   const options = { batches: [1], workers: cores, threads: 1 }
   const detector = scope.use(await openBare(await readDetector(models), options))
   const embedder = scope.use(await openBare(await readEmbedder(models), options))
+  const embed = (crops: number): Promise<unknown> =>
+    Promise.all(Array.from({ length: crops }, () => embedder.submit(1)))
   const owned = scope.move()
   return {
-    async run(crops, jpegs) {
+    async run(crops, jpegs, looks = 1) {
       let next = 0
       // One chain a core: what one of them does is never in another's way.
       const chain = async () => {
@@ -52,14 +59,19 @@ export async function openBareNetworks(models: string): Promise<BareNetworks> {
           next += own.length
           const pictures = jpegs === undefined ? [] : own.map((_, index) => jpegs[(from + index) % jpegs.length]!)
           for (const jpeg of pictures) await sharp(jpeg).raw().toBuffer()
-          await detector.submit(own.length)
+          await detector.submit(own.length * looks)
           await embedder.submit(own.reduce((sum, count) => sum + count, 0))
         }
       }
       await Promise.all(Array.from({ length: cores }, chain))
     },
+    async one(crops, jpeg, looks) {
+      await sharp(jpeg).raw().toBuffer()
+      await detector.submit(looks)
+      await embed(crops)
+    },
     detect: () => detector.submit(1),
-    embed: (crops) => Promise.all(Array.from({ length: crops }, () => embedder.submit(1))),
+    embed,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

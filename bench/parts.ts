@@ -1,7 +1,9 @@
 /** All parts of the bench, in the order of the report. */
 import { busPart } from './bus.ts'
 import { cropCodecPart } from './crop-codec.ts'
+import { cropSizePart } from './crop-size.ts'
 import { decodePart } from './decode.ts'
+import { densePart } from './dense.ts'
 import { kernelsPart } from './kernels.ts'
 import { latencyPart } from './latency.ts'
 import { memoryPart } from './memory.ts'
@@ -20,6 +22,7 @@ export const parts: readonly Part[] = [
   pipelinePart,
   rivalPart,
   latencyPart,
+  densePart,
   decodePart,
   kernelsPart,
   searchPart,
@@ -30,6 +33,7 @@ export const parts: readonly Part[] = [
   precisionPart,
   busPart,
   cropCodecPart,
+  cropSizePart,
   restPart,
   partitionsPart,
 ]

@@ -23,7 +23,7 @@ export const precisionPart: Part = {
   async measure(options) {
     const [detector, embedder] = [await readDetector(bundledModels), await readEmbedder(bundledModels)]
     const openDetector = (model: Model<DetectorManifest>, timed: WorkerOptions) =>
-      openDetectorSession(model, { wholeFrame: 'never', crop: embedder.manifest.input }, timed)
+      openDetectorSession(model, { wholeFrame: 'never' }, timed)
     const rounds = amount(options, options.rounds, 5, 2)
     const pictures = await packshots(options.pictures, 5)
     const { model: int8 } = await chooseForm(bundledModels, embedder, 'int8', workers, openEmbedderSession)

@@ -30,6 +30,12 @@ const pictureSettings: SettingGroup = settingGroup(ofPictures)
 export const recognitionOptions = flagOptions(pictureSettings)
 export const recognitionHelp = describeFlags(pictureSettings)
 
+const { scene, tiles, detectionNmsIou } = pipelineSettings.settings
+const lookSettings = settingGroup({ scene, tiles, detectionNmsIou })
+
+/** How closely the detector looks, for who needs no more of the settings of recognition. Throws USAGE, CONFIG_INVALID. */
+export const lookOf = (values: Values, terminal: Terminal) => readFlags(lookSettings, values, terminal)
+
 /** Of cameras, whose frames go on coming. */
 export const cameraOptions = flagOptions(pipelineSettings)
 export const cameraHelp = describeFlags(pipelineSettings)

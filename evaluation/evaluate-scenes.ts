@@ -11,6 +11,7 @@ import { tellExecution } from '@sightline/shared/inference/execution-providers.t
 import { z } from 'zod'
 import type { Figures } from './figures.ts'
 import { boxSchema, readJsonLines, scaledTo } from './json-lines.ts'
+import { MissedBySize } from './sizes.ts'
 
 const sceneSchema = z.object({
   image: z.string(),
@@ -29,7 +30,8 @@ export interface ScenesEvaluation {
 /**
  * `found`: share of the named objects with a reported box of IoU 0.5 or more; `named`: share with such a box of the
  * right label. `wrongNames`: boxes in complete scenes whose name no object they overlap has; `complete…`: the same
- * shares over the complete scenes only.
+ * shares over the complete scenes only. `dense`: scenes that were looked at closely; `missed of …`: objects that were not
+ * found, by size.
  */
 export async function evaluateScenes({ list, root, settings, work }: ScenesEvaluation): Promise<Figures> {
   const scenes = await readJsonLines(list, sceneSchema)
@@ -38,16 +40,20 @@ export async function evaluateScenes({ list, root, settings, work }: ScenesEvalu
   using progress = work.progress('recognizing', scenes.length)
   const all = { objects: 0, found: 0, named: 0 }
   const complete = { objects: 0, found: 0, named: 0, wrongNames: 0 }
+  const missed = new MissedBySize()
+  let dense = 0
   let index = 0
   for await (const answer of recognizeInOrder(pipeline, framesOf(scenes, root), work.stop)) {
     const scene = scenes[index++]!
     progress.advance()
     if (answer.kind !== 'event') throw new SightlineError('IMAGE_UNREADABLE', `${scene.image}: ${answer.reason}`)
-    const { image, objects } = answer.event
+    const { image, objects, scene: look } = answer.event
+    if (look?.mode === 'dense') dense += 1
     const reported = objects.map(({ box, label }) => ({ box: cornersOf(box), label }))
     const truth = scene.objects.map(({ label, box }) => ({ label, box: scaledTo(box, image!) }))
     for (const { label, box } of truth) {
       const here = reported.filter((one) => iou(one.box, box) >= 0.5)
+      missed.count(box, image!, here.length > 0)
       for (const counts of scene.complete ? [all, complete] : [all]) {
         counts.objects += 1
         if (here.length > 0) counts.found += 1
@@ -70,6 +76,8 @@ export async function evaluateScenes({ list, root, settings, work }: ScenesEvalu
     completeFound: share(complete.found, complete.objects),
     completeNamed: share(complete.named, complete.objects),
     wrongNames: complete.wrongNames,
+    dense,
+    ...missed.figures(),
   }
 }
 

@@ -89,7 +89,7 @@ export async function detectorLoss(
   onPicture: () => void,
 ): Promise<Int8Loss> {
   const measure = async (model: Model<DetectorManifest>) => {
-    const options = { wholeFrame: 'never', crop: { width: 1, height: 1 } } as const
+    const options = { wholeFrame: 'never' } as const
     await using session = await openDetectorSession(model, options, workers)
     const answers = await answersOf(session, files, onPicture)
     const boxes = answers.map((answer) => answer.boxes.map((box) => ({ box, score: box.score })))

@@ -22,9 +22,8 @@ export async function tryModel(
     )
   }
   const workers = { ...oneWorker, ...execution }
-  const crop = { width: 224, height: 224 }
   await using _session =
     manifest.task === 'embedder'
       ? await openEmbedderSession({ manifest, path }, workers)
-      : await openDetectorSession({ manifest, path }, { wholeFrame: 'never', crop }, workers)
+      : await openDetectorSession({ manifest, path }, { wholeFrame: 'never' }, workers)
 }

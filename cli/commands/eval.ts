@@ -7,7 +7,14 @@ import type { Figures } from '@sightline/evaluation/figures.ts'
 import { usageError } from '@sightline/shared/errors/errors.ts'
 import type { Command, Terminal, Values } from '../command.ts'
 import { flag, text, workOn } from '../command.ts'
-import { modelsFolder, readWorkers, recognitionHelp, recognitionOf, recognitionOptions } from '../recognition-flags.ts'
+import {
+  lookOf,
+  modelsFolder,
+  readWorkers,
+  recognitionHelp,
+  recognitionOf,
+  recognitionOptions,
+} from '../recognition-flags.ts'
 
 export const evalCommand: Command = {
   name: 'eval',
@@ -20,7 +27,8 @@ The first measures the embedder on whole pictures: recall@1, recall@5 and mAP. T
 'path<TAB>label' or 'path label'. The second measures the detector: AP50, AP and recall@100, from lines
 {"image", "boxes": [[x1, y1, x2, y2] in 0..1], "ignore": […]}. The third measures the whole pipeline: which share of
 the named objects is found (IoU at least 0.5) and rightly named, from lines {"image", "complete": true,
-"objects": [{"label", "box"}]}; only complete scenes count wrong names.
+"objects": [{"label", "box"}]}; only complete scenes count wrong names. Both look as --scene and --tiles say, and list
+what was missed by size: an object of 6 % is as large as a square of 6 % of the picture's sides.
 
   --gallery-list FILE     pictures that are known
   --query-list FILE       pictures to find among them
@@ -44,7 +52,7 @@ Example: sightline eval --gallery-list gallery.txt --query-list queries.txt --ro
   async run(values, _positionals, terminal) {
     const result = await measure(values, terminal)
     if (flag(values, 'json')) terminal.out(JSON.stringify(result))
-    else for (const [name, value] of Object.entries(result)) terminal.out(`${name.padEnd(12)} ${readable(value)}`)
+    else for (const [name, value] of Object.entries(result)) terminal.out(`${name.padEnd(24)} ${readable(value)}`)
     return 0
   },
 }
@@ -60,7 +68,8 @@ async function measure(values: Values, terminal: Terminal): Promise<Figures> {
   const common = { root, work, models, workers: await readWorkers(values, terminal) }
   const boxes = text(values, 'boxes')
   if (boxes !== undefined) {
-    return evaluateBoxes({ ...common, list: boxes })
+    const { scene, tiles, detectionNmsIou: nmsIou } = await lookOf(values, terminal)
+    return evaluateBoxes({ ...common, list: boxes, scene, looking: { tiles, nmsIou } })
   }
   const galleryList = text(values, 'gallery-list')
   const queryList = text(values, 'query-list')

@@ -12,26 +12,47 @@ import { decodeYolo, yoloStatistics } from './yolo.ts'
 /** How candidates become boxes: the manifest's defaults, or what a deployment put in their place. */
 export type BoxOptions = DetectorDefaults
 
-/**
- * Boxes of one picture of a run, in pixels of its frame, best score first. Of two that overlap the weaker goes, whatever
- * their classes are, except where the graph has decided about that itself.
- */
-export function decode(
+/** What a network sees in a picture, before overlaps are suppressed. */
+export interface Candidates {
+  /** In pixels of the frame, clipped to it. */
+  readonly boxes: readonly DetectedBox[]
+  /** The graph has decided about overlaps itself; they are the best first. */
+  readonly isSuppressed: boolean
+}
+
+/** Candidates of one picture of a run from `scoreThreshold` on. */
+export function candidates(
+  output: DetectorOutput,
+  found: Outputs,
+  picture: number,
+  input: DetectorInput,
+  frame: Size,
+  options: Pick<BoxOptions, 'scoreThreshold' | 'topPerLevel'>,
+): Candidates {
+  const inInput = candidatesOf(output, found, picture, input, options)
+  const boxes = toFrame(inInput, placementOf(input, frame), frame)
+  return {
+    boxes: boxes.filter(({ score }) => score >= options.scoreThreshold),
+    isSuppressed: output.kind === 'boxes',
+  }
+}
+
+/** The boxes that stay, best score first: of two that overlap the weaker goes, whatever their classes are. */
+export function suppress({ boxes, isSuppressed }: Candidates, options: Omit<BoxOptions, 'topPerLevel'>): DetectedBox[] {
+  const strong = boxes.filter(({ score }) => score >= options.scoreThreshold)
+  if (isSuppressed) return strong.slice(0, options.maxBoxes)
+  return nonMaximumSuppression(strong, options.nmsIou, options.maxBoxes).map((index) => strong[index]!)
+}
+
+/** Boxes of one picture of a run, in pixels of its frame, best score first. */
+export const decode = (
   output: DetectorOutput,
   found: Outputs,
   picture: number,
   input: DetectorInput,
   frame: Size,
   options: BoxOptions,
-): DetectedBox[] {
-  const candidates = toFrame(
-    candidatesOf(output, found, picture, input, options),
-    placementOf(input, frame),
-    frame,
-  ).filter(({ score }) => score >= options.scoreThreshold)
-  if (output.kind === 'boxes') return candidates.slice(0, options.maxBoxes)
-  return nonMaximumSuppression(candidates, options.nmsIou, options.maxBoxes).map((index) => candidates[index]!)
-}
+): DetectedBox[] => suppress(candidates(output, found, picture, input, frame, options), options)
 
 /** In pixels of the input. */
 function candidatesOf(
@@ -39,7 +60,7 @@ function candidatesOf(
   found: Outputs,
   picture: number,
   input: Size,
-  options: BoxOptions,
+  options: Pick<BoxOptions, 'scoreThreshold' | 'topPerLevel'>,
 ): DetectedBox[] {
   switch (output.kind) {
     case 'picodet':

@@ -1,6 +1,6 @@
 /** The detector stage: an encoded frame becomes boxes with a crop of each, or a reason why not. */
 import type { Frame } from '@sightline/shared/contracts/frame.ts'
-import type { Detections, FrameInfo, ModelInfo } from '@sightline/shared/contracts/messages.ts'
+import type { Detections, FrameInfo, Look, ModelInfo, Truncated } from '@sightline/shared/contracts/messages.ts'
 import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import { type CropCodec, encodeCrop, freeCrop, type TravellingCrop } from '@sightline/shared/imaging/crop-codec.ts'
 import { decodeImage, type ImageLimits, type Pixels } from '@sightline/shared/imaging/decode.ts'
@@ -9,13 +9,19 @@ import type { Session } from '@sightline/shared/inference/session.ts'
 import { done, dropped, failed, type Outcome, type Stage } from '@sightline/shared/stage/stage.ts'
 import pLimit from 'p-limit'
 import type { DetectInput, DetectOutput } from './detect-task.ts'
+import { bytesBeside, cropPixelsFor, fitting } from './fit.ts'
 import type { FrameMemory } from './frame-memory.ts'
+import type { SceneMode } from './scene.ts'
 
 export interface DetectOptions {
   readonly session: Session<DetectInput, DetectOutput>
   readonly model: ModelInfo
-  /** As given to the session, for the event's provenance. */
+  /** For the provenance of frames that are not computed. */
   readonly detectionThreshold: number
+  /** How closely to look, by camera. */
+  readonly scene: (camera: string) => SceneMode
+  /** The largest message that the frame's detections may be, in bytes. */
+  readonly maxMessageBytes: () => number
   readonly limits: ImageLimits
   readonly cropCodec: CropCodec
   /** By camera: an older frame is not computed but still ends in an event; null computes all. */
@@ -89,12 +95,22 @@ async function compute(frame: Frame, options: DetectOptions): Promise<Detections
   const pixels = await decodeImage(frame.bytes, options.limits, room)
   const { width, height } = pixels
   const decoded = options.now()
-  const { boxes, crops } = await options.session.submit({ pixels }, [pixels.data.buffer])
+  const bytes = options.maxMessageBytes() - bytesBeside(frame)
+  const cropPixels = cropPixelsFor({ width, height }, bytes, options.cropCodec)
+  const scene = options.scene(frame.camera)
+  const { boxes, crops, look, threshold } = await options.session.submit({ pixels, scene, cropPixels }, [
+    pixels.data.buffer,
+  ])
   const encoded = await Promise.all(crops.map((crop) => encode(crop, options.cropCodec)))
+  const kept = fitting(encoded, bytes)
+  encoded.slice(kept).forEach(freeCrop)
   return detectionsOf(frame, options, {
     size: { width, height },
-    detections: boxes.map((box, index) => ({ box, ...encoded[index]! })),
+    detections: encoded.slice(0, kept).map((crop, index) => ({ box: boxes[index]!, ...crop })),
     timings: { decodeMs: decoded - started, detectMs: options.now() - decoded, embedMs: 0 },
+    threshold,
+    look,
+    ...(kept < boxes.length && { truncated: { found: boxes.length, kept } }),
   })
 }
 
@@ -109,6 +125,9 @@ interface Found {
   readonly skipped?: string
   readonly detections?: Detections['detections']
   readonly timings?: Detections['timings']
+  readonly threshold?: number
+  readonly look?: Look
+  readonly truncated?: Truncated
 }
 
 function detectionsOf(frame: Frame, { model, detectionThreshold }: DetectOptions, found: Found): Detections {
@@ -117,7 +136,9 @@ function detectionsOf(frame: Frame, { model, detectionThreshold }: DetectOptions
     frame: { id, camera, source, capturedAt, size: found.size ?? null, skipped: found.skipped ?? null },
     detections: found.detections ?? [],
     detector: model,
-    detectionThreshold,
+    detectionThreshold: found.threshold ?? detectionThreshold,
     timings: found.timings ?? { decodeMs: 0, detectMs: 0, embedMs: 0 },
+    ...(found.look && { look: found.look }),
+    ...(found.truncated && { truncated: found.truncated }),
   }
 }

@@ -7,7 +7,7 @@ import { encodeDetections } from '@sightline/shared/contracts/wire.ts'
 import { freeCrop } from '@sightline/shared/imaging/crop-codec.ts'
 import { defaultImageLimits } from '@sightline/shared/imaging/decode.ts'
 import { memoryForPictures, PictureMemory } from '@sightline/shared/imaging/picture-memory.ts'
-import { bundledModels, readDetector, readEmbedder } from '@sightline/shared/inference/models-folder.ts'
+import { bundledModels, readDetector } from '@sightline/shared/inference/models-folder.ts'
 import { formText } from '@sightline/shared/inference/precision.ts'
 import { workersOf } from '@sightline/shared/inference/workers.ts'
 import type { Check } from '@sightline/shared/process/health.ts'
@@ -22,12 +22,13 @@ import { startStage } from '@sightline/shared/stage/run-stage.ts'
 import { openState } from '@sightline/shared/state/open-state.ts'
 import { detectStage } from './detect.ts'
 import { FrameMemory } from './frame-memory.ts'
-import { detectionThreshold, openDetectorForm } from './session.ts'
+import { scenesOf } from './scene.ts'
+import { openDetectorForm } from './session.ts'
 import type { DetectorSettings } from './settings.ts'
 
 const name = 'detector'
 
-/** Throws what reading the models and opening the network throws; CONFIG_INVALID for what is no URL of Redis. */
+/** Throws what reading the model and opening the network throws; CONFIG_INVALID for what is no URL of Redis. */
 export async function openDetector(settings: DetectorSettings, ports: StagePorts): Promise<RunningStage> {
   const { topics, log, now, onNetworkBatch } = ports
   const folder = settings.models ?? bundledModels
@@ -37,8 +38,8 @@ export async function openDetector(settings: DetectorSettings, ports: StagePorts
     scoreThreshold: settings.detectionThreshold,
     maxBoxes: settings.maxBoxes,
     nmsIou: settings.detectionNmsIou,
+    tiles: settings.tiles,
     wholeFrame: settings.wholeFrame,
-    crop: (await readEmbedder(folder)).manifest.input,
   }
   const workers = { ...workersOf(settings), onBatch: (size: number) => onNetworkBatch?.(name, size) }
   const { form, session: opened } = await openDetectorForm(folder, model, detection, workers)
@@ -48,7 +49,9 @@ export async function openDetector(settings: DetectorSettings, ports: StagePorts
   const stage = detectStage({
     session,
     model: modelInfo(model.manifest, form.precision),
-    detectionThreshold: detectionThreshold(form.model, detection),
+    detectionThreshold: scenesOf(form.model.manifest, detection).normal.scoreThreshold,
+    scene: (camera) => settings.cameraScenes.get(camera) ?? settings.scene,
+    maxMessageBytes: () => ports.bus.maxMessageBytes(topics.detections),
     limits: { ...defaultImageLimits, maxBytes: settings.maxFrameBytes, maxPixels: settings.maxFramePixels },
     cropCodec: settings.cropCodec,
     maxFrameAgeMs(camera) {

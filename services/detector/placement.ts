@@ -2,7 +2,7 @@
 import type { Pixels } from '@sightline/shared/imaging/decode.ts'
 import type { Kernels } from '@sightline/shared/imaging/kernels/kernels.ts'
 import { resizeRows } from '@sightline/shared/imaging/resize.ts'
-import { bytesOf, type RowTarget, wholeRect } from '@sightline/shared/imaging/rows.ts'
+import { bytesOf, type PixelRect, type RowTarget, wholeRect } from '@sightline/shared/imaging/rows.ts'
 import type { DetectorInput } from '@sightline/shared/inference/model-manifest.ts'
 import type { DetectedBox, Size } from './detected-box.ts'
 
@@ -36,11 +36,17 @@ export function placementOf({ width, height, letterbox }: DetectorInput, frame: 
   return { ...inner, left: Math.floor((width - inner.width) / 2), top: Math.floor((height - inner.height) / 2) }
 }
 
-/** Lays a frame into the network's input, row by row. */
-export function layFrame(kernels: Kernels, pixels: Pixels, input: DetectorInput, target: RowTarget): void {
+/** Lays a frame, or the part of it in `rect`, into the network's input, row by row. */
+export function layFrame(
+  kernels: Kernels,
+  pixels: Pixels,
+  input: DetectorInput,
+  target: RowTarget,
+  rect: PixelRect = wholeRect(pixels),
+): void {
   const { interpolation, letterbox } = input
-  const { left, top, width, height } = placementOf(input, pixels)
-  const cut = { picture: pixels, rect: wholeRect(pixels), width, height, interpolation }
+  const { left, top, width, height } = placementOf(input, { width: rect.x2 - rect.x1, height: rect.y2 - rect.y1 })
+  const cut = { picture: pixels, rect, width, height, interpolation }
   if (letterbox === undefined) {
     resizeRows(kernels, cut, target)
     return

@@ -1,45 +1,33 @@
-/** The detector network in its workers, with the options of detection. */
+/** The detector network in its workers, with what the scene modes come to. */
 import type { DetectorManifest, Model } from '@sightline/shared/inference/model-manifest.ts'
 import { openOnnxSession, type WorkerOptions } from '@sightline/shared/inference/onnx-session.ts'
 import { chooseForm } from '@sightline/shared/inference/precision.ts'
 import type { Session } from '@sightline/shared/inference/session.ts'
-import type { FormOptions } from '@sightline/shared/inference/workers.ts'
+import { type FormOptions, picturesPerRun } from '@sightline/shared/inference/workers.ts'
 import type { CanaryContract } from './canary-task.ts'
 import type { DetectContract, DetectInput, DetectOutput } from './detect-task.ts'
+import { type SceneOptions, scenesOf } from './scene.ts'
 
-/** What of the manifest's defaults a deployment may override, and when the whole frame stands in for a detection. */
-export interface DetectionOptions {
-  readonly scoreThreshold?: number | undefined
-  readonly maxBoxes?: number | undefined
-  readonly nmsIou?: number | undefined
-  readonly wholeFrame: DetectContract['options']['wholeFrame']
-  /** Pixels of a crop: the embedder's input size. */
-  readonly crop: { readonly width: number; readonly height: number }
+export type { SceneMode } from './scene.ts'
+
+/** What a deployment puts in place of the manifest's defaults, and when the whole frame stands in for a detection. */
+export interface DetectionOptions extends SceneOptions {
+  readonly wholeFrame: DetectContract['wholeFrame']
 }
-
-/** The threshold that detection runs with: the given one, else the manifest's. */
-export const detectionThreshold = (model: Model<DetectorManifest>, options: DetectionOptions): number =>
-  options.scoreThreshold ?? model.manifest.defaults.scoreThreshold
 
 export function openDetectorSession(
   model: Model<DetectorManifest>,
   options: DetectionOptions,
   workers: WorkerOptions,
 ): Promise<Session<DetectInput, DetectOutput>> {
-  const { input, output, defaults, canary } = model.manifest
+  const { input, output, canary } = model.manifest
   const contract: DetectContract = {
     input,
     output,
     canary,
-    options: {
-      scoreThreshold: detectionThreshold(model, options),
-      maxBoxes: options.maxBoxes ?? defaults.maxBoxes,
-      nmsIou: options.nmsIou ?? defaults.nmsIou,
-      topPerLevel: defaults.topPerLevel,
-      wholeFrame: options.wholeFrame,
-      cropWidth: options.crop.width,
-      cropHeight: options.crop.height,
-    },
+    scenes: scenesOf(model.manifest, options),
+    wholeFrame: options.wholeFrame,
+    tilesPerRun: picturesPerRun(input, workers),
   }
   return openOnnxSession({ model, task: new URL('./detect-task.ts', import.meta.url), contract, ...workers })
 }

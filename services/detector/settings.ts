@@ -3,6 +3,8 @@ import { defaultCropCodec, parseCropCodec } from '@sightline/shared/imaging/crop
 import { combine, settingGroup, type ValuesOf } from '@sightline/shared/process/settings.ts'
 import { networkSettings, stageSettings } from '@sightline/shared/process/stage-settings.ts'
 import { take } from '@sightline/shared/process/take.ts'
+import { sceneModes } from './scene.ts'
+import { parseGrid } from './tiles.ts'
 
 export const detectionSettings = settingGroup({
   detectionThreshold: {
@@ -17,8 +19,22 @@ export const detectionSettings = settingGroup({
   },
   maxBoxes: {
     schema: take.integer(1, 1000).optional(),
-    help: "most boxes a frame; the detector's where not given",
+    help: "most boxes a frame; the detector's where not given, 300 in a dense scene",
     flag: { value: 'N' },
+  },
+  scene: {
+    schema: take.choice(sceneModes).default('auto'),
+    help: 'how closely to look: normal is once at the whole frame, dense in overlapping tiles too, with a threshold of its own, auto is dense where the whole frame looks crowded',
+    flag: { value: 'MODE' },
+  },
+  cameraScenes: {
+    schema: take.choices(sceneModes).default(new Map()),
+    help: 'other scenes for some cameras, as JSON: {"cam-1": "dense"}',
+  },
+  tiles: {
+    schema: take.parsed(parseGrid, 'takes COLUMNSxROWS, as 3x2, of at most 64 tiles').optional(),
+    help: "tiles of a dense scene, as 3x2; by the frame's size where not given",
+    flag: { value: 'CxR' },
   },
   wholeFrame: {
     schema: take.choice(['always', 'fallback', 'never']).default('fallback'),
@@ -26,8 +42,8 @@ export const detectionSettings = settingGroup({
     flag: { value: 'MODE' },
   },
   cropCodec: {
-    schema: take.parsed(parseCropCodec, 'takes jpeg:98, webp:95, png or raw').default(defaultCropCodec),
-    help: 'how crops travel to the embedder: jpeg:QUALITY, webp:QUALITY, png, or raw (not encoded) [jpeg:98]',
+    schema: take.parsed(parseCropCodec, 'takes jpeg, jpeg:98, webp:95, png or raw').default(defaultCropCodec),
+    help: "how crops travel to the embedder: jpeg (of a quality by the crop's size), jpeg:QUALITY, webp:QUALITY, png, or raw (not encoded) [jpeg]",
   },
   maxFrameAgeSeconds: {
     schema: take.number(0, 1e9).optional(),

@@ -33,7 +33,7 @@ export function embedWith({
 }: Omit<EmbedContract, 'canary'>): (pictures: readonly Pixels[], run: RunNetwork) => Promise<EmbedOutput[]> {
   const { width, height, interpolation } = input
   const kernels = new Kernels()
-  const feed = feeder(input, kernels, (picture, target) =>
+  const feed = feeder<Pixels>(input, kernels, (picture, target) =>
     cutRows(kernels, { picture, rect: wholeRect(picture), width, height, interpolation }, target),
   )
   const { name, dimension } = output

@@ -23,13 +23,13 @@ export function embedStage(options: EmbedOptions): Stage<Detections, Embeddings>
 async function embed(detections: Detections, options: EmbedOptions, signal: AbortSignal): Promise<Outcome<Embeddings>> {
   signal.throwIfAborted()
   const started = options.now()
-  const { frame, detector, detectionThreshold } = detections
+  const { detections: found, timings, ...rest } = detections
   try {
     const embeddings = await Promise.all(
-      detections.detections.map(async ({ box, ...crop }) => ({ box, vector: await embedCrop(crop, options) })),
+      found.map(async ({ box, ...crop }) => ({ box, vector: await embedCrop(crop, options) })),
     )
-    const timings = { ...detections.timings, embedMs: options.now() - started }
-    return done({ frame, embeddings, detector, embedder: options.model, detectionThreshold, timings })
+    const embedMs = options.now() - started
+    return done({ ...rest, embeddings, embedder: options.model, timings: { ...timings, embedMs } })
   } catch (error) {
     if (error instanceof SightlineError && !error.retryable) return failed(error)
     throw error

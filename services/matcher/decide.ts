@@ -24,6 +24,9 @@ export interface Match {
 /** An unknown box that shares more than this with a recognized one (of the smaller box) is a part of it, or the pile it stands in. */
 const coveredShare = 0.5
 
+/** Of two recognized boxes of which one shares more than this with the other, the less similar one goes. */
+const partShare = 0.8
+
 /**
  * The objects of one frame: recognized ones by score, then unknown ones by detection score.
  *
@@ -45,9 +48,12 @@ export function decide(matches: readonly Match[], options: DecideOptions): Recog
   return [...kept, ...apart].map(({ object }) => object)
 }
 
-/** The whole frame is another reading of all that is in it: it stands for one thing, or its boxes do. */
+/**
+ * The whole frame is another reading of all that is in it: it stands for one thing, or its boxes do. So does a box that lies
+ * in another: the print on a package, seen closely, is no other product.
+ */
 const isSamePlace = (a: Box, b: Box, { nmsIou }: DecideOptions): boolean =>
-  a.wholeFrame || b.wholeFrame || iou(a, b) > nmsIou
+  a.wholeFrame || b.wholeFrame || iou(a, b) > nmsIou || (nmsIou < 1 && sharedOfSmaller(a, b) > partShare)
 
 /** The best score of each item, best first: an item enrolled with many pictures is still one candidate. */
 export function candidatesOf(hits: readonly Hit[], most: number): Candidate[] {

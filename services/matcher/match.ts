@@ -1,5 +1,5 @@
 /** The matcher stage: the embeddings of a frame become its recognition event. */
-import type { Embeddings, ModelInfo } from '@sightline/shared/contracts/messages.ts'
+import type { Embeddings, Look, ModelInfo } from '@sightline/shared/contracts/messages.ts'
 import type { RecognitionEvent } from '@sightline/shared/contracts/recognition-event.ts'
 import { SightlineError } from '@sightline/shared/errors/errors.ts'
 import type { GalleryEmbedder } from '@sightline/shared/gallery/gallery.ts'
@@ -39,6 +39,12 @@ export function matchStage(options: MatchOptions): Stage<Embeddings, Recognition
   }
 }
 
+const sceneOf = ({ scene: mode, columns, rows, maxBoxes }: Look): NonNullable<RecognitionEvent['scene']> => ({
+  mode,
+  tiles: { columns, rows },
+  maxBoxes,
+})
+
 /** Vectors of different models can't be compared: the answer would be rubbish with confidence. */
 function embedderProblem({ embedder }: KnownInfo, { name, sha256 }: ModelInfo): SightlineError | null {
   if (embedder === null || embedder.sha256 === sha256) return null
@@ -49,7 +55,7 @@ function embedderProblem({ embedder }: KnownInfo, { name, sha256 }: ModelInfo): 
 }
 
 function eventOf(
-  { frame, detector, embedder, detectionThreshold, timings }: Embeddings,
+  { frame, detector, embedder, detectionThreshold, timings, look, truncated }: Embeddings,
   matches: readonly Match[],
   { revision, entries, items, embedder: known }: KnownInfo,
   options: MatchOptions,
@@ -68,6 +74,8 @@ function eventOf(
     gallery: { revision, entries, items },
     models: { detector, embedder },
     thresholds: { detection: detectionThreshold, recognition: threshold },
+    ...(look !== undefined && { scene: sceneOf(look) }),
+    ...(truncated !== undefined && { truncated }),
     timings: { ...timings, matchMs: now - started, totalMs: now - frame.capturedAt },
   }
 }

@@ -48,7 +48,24 @@ export interface Timings {
   readonly embedMs: number
 }
 
-/** A box with its picture, at the embedder's input size. */
+/** How closely a frame was looked at. */
+export interface Look {
+  /** In tiles too, or as a whole alone. */
+  readonly scene: 'normal' | 'dense'
+  /** Tiles; 1 and 1 where a dense frame is too small for any. */
+  readonly columns: number
+  readonly rows: number
+  /** Most boxes that the frame could have. */
+  readonly maxBoxes: number
+}
+
+/** Boxes that were found, and those of them, the best, that went into a message. */
+export interface Truncated {
+  readonly found: number
+  readonly kept: number
+}
+
+/** A box with its picture, at its own size up to a bound: whoever embeds it resizes it. */
 export interface Detection extends TravellingCrop {
   readonly box: Box
 }
@@ -59,6 +76,10 @@ export interface Detections {
   readonly detector: ModelInfo
   readonly detectionThreshold: number
   readonly timings: Timings
+  /** Not given of a frame that was not computed, and by detectors of earlier versions. */
+  readonly look?: Look
+  /** Where not all boxes fit a message. */
+  readonly truncated?: Truncated
 }
 
 export interface Embeddings {
@@ -69,4 +90,8 @@ export interface Embeddings {
   readonly embedder: ModelInfo
   readonly detectionThreshold: number
   readonly timings: Timings
+  /** Not given of a frame that was not computed, and by detectors of earlier versions. */
+  readonly look?: Look
+  /** Where not all boxes fit a message. */
+  readonly truncated?: Truncated
 }

@@ -28,6 +28,14 @@ const objectSchema = z.object({
   candidates: z.array(candidateSchema).describe('The most similar items, best first, below the threshold too'),
 })
 
+const sceneSchema = z.object({
+  mode: z.enum(['normal', 'dense']).describe('dense: in tiles too, because it was asked for or the frame is crowded'),
+  tiles: z
+    .object({ columns: z.int(), rows: z.int() })
+    .describe('1 and 1 where the frame was looked at as a whole alone'),
+  maxBoxes: z.int().describe('Most boxes that the frame could have'),
+})
+
 export const recognitionEventSchema = z
   .object({
     id: z.string().describe('Derived from the frame: the same frame gives the same id'),
@@ -47,6 +55,14 @@ export const recognitionEventSchema = z
     }),
     models: z.object({ detector: modelSchema, embedder: modelSchema }),
     thresholds: z.object({ detection: z.number(), recognition: z.number() }),
+    scene: sceneSchema.optional().describe('Not given where the frame was not computed'),
+    truncated: z
+      .object({
+        found: z.int().describe('Boxes in the frame'),
+        kept: z.int().describe('Those with the best detection scores, that were looked at'),
+      })
+      .optional()
+      .describe('Given where the crops of all boxes did not fit a message of the topic between detector and embedder'),
     timings: z
       .object({
         decodeMs: z.number(),

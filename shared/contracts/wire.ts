@@ -10,10 +10,12 @@ import {
   EmbeddingsSchema,
   type FrameInfo as FrameInfoMessage,
   type FrameInfoSchema,
+  type Look as LookMessage,
   type ModelInfo as ModelInfoMessage,
   type Timings as TimingsMessage,
+  type Truncated as TruncatedMessage,
 } from './gen/sightline_pb.js'
-import type { Box, Detection, Detections, Embeddings, FrameInfo, ModelInfo, Timings } from './messages.ts'
+import type { Box, Detection, Detections, Embeddings, FrameInfo, Look, ModelInfo, Timings } from './messages.ts'
 
 /** Raised when a field changes its meaning; adding one keeps it. */
 const version = 1
@@ -26,12 +28,7 @@ const version = 1
 export function encodeDetections({ frame, detections, ...rest }: Detections): Uint8Array {
   const part = (fields: MessageInitShape<typeof DetectionsSchema>): Uint8Array =>
     toBinary(DetectionsSchema, create(DetectionsSchema, fields))
-  const { detector, detectionThreshold, timings } = rest
-  return joined([
-    part({ version, frame: frameToWire(frame) }),
-    ...detections.flatMap(detectionToWire),
-    part({ detector, detectionThreshold, timings }),
-  ])
+  return joined([part({ version, frame: frameToWire(frame) }), ...detections.flatMap(detectionToWire), part(rest)])
 }
 
 function detectionToWire({ box, crop, size }: Detection): readonly Uint8Array[] {
@@ -68,6 +65,7 @@ export function decodeDetections(value: Uint8Array | null): Detections {
       detector: modelFromWire(required(message.detector, 'detector')),
       detectionThreshold: message.detectionThreshold,
       timings: timingsFromWire(message.timings),
+      ...lookFromWire(message),
     }
   })
 }
@@ -83,6 +81,8 @@ export function encodeEmbeddings(message: Embeddings): Uint8Array {
       embedder: message.embedder,
       detectionThreshold: message.detectionThreshold,
       timings: message.timings,
+      ...(message.look && { look: message.look }),
+      ...(message.truncated && { truncated: message.truncated }),
     }),
   )
 }
@@ -102,6 +102,7 @@ export function decodeEmbeddings(value: Uint8Array | null): Embeddings {
       embedder: modelFromWire(required(message.embedder, 'embedder')),
       detectionThreshold: message.detectionThreshold,
       timings: timingsFromWire(message.timings),
+      ...lookFromWire(message),
     }
   })
 }
@@ -171,6 +172,27 @@ const timingsFromWire = (timings: TimingsMessage | undefined): Timings => ({
   detectMs: timings?.detectMs ?? 0,
   embedMs: timings?.embedMs ?? 0,
 })
+
+/** What detectors of earlier versions do not tell. */
+function lookFromWire({
+  look,
+  truncated,
+}: {
+  readonly look?: LookMessage | undefined
+  readonly truncated?: TruncatedMessage | undefined
+}): Pick<Detections, 'look' | 'truncated'> {
+  return {
+    ...(look !== undefined && {
+      look: {
+        scene: look.scene === 'dense' ? 'dense' : 'normal',
+        columns: look.columns,
+        rows: look.rows,
+        maxBoxes: look.maxBoxes,
+      } satisfies Look,
+    }),
+    ...(truncated !== undefined && { truncated: { found: truncated.found, kept: truncated.kept } }),
+  }
+}
 
 /** Little-endian, as every machine that Node.js runs on stores it. */
 const vectorToWire = (vector: Float32Array): Uint8Array =>

@@ -4,7 +4,8 @@ import { decodeImage, type ImageLimits, type Pixels } from './decode.ts'
 import { tooManyPixels, unreadable } from './image-errors.ts'
 
 export type CropCodec =
-  | { readonly format: 'jpeg'; readonly quality: number }
+  /** Without a quality it is the crop's size that decides. */
+  | { readonly format: 'jpeg'; readonly quality?: number }
   | { readonly format: 'webp'; readonly quality: number }
   | { readonly format: 'png' }
   /** Bare pixels: no time at all, for where bytes cost nothing. */
@@ -17,11 +18,25 @@ export interface TravellingCrop {
 }
 
 /** Chosen by `npm run bench -- crop-codec`: the least bytes and time that keep the embedding's median cosine above 0.999. */
-export const defaultCropCodec: CropCodec = { format: 'jpeg', quality: 98 }
+export const defaultCropCodec: CropCodec = { format: 'jpeg' }
 
-/** Reads `jpeg:98`, `webp:95`, `png` or `raw`; undefined for anything else. */
+/** A small crop is blown up by the embedder, and every error with it; of a large one it sees the mean of several pixels. */
+const qualities = [
+  { upTo: 160, quality: 100 },
+  { upTo: 224, quality: 99 },
+  { upTo: 320, quality: 98 },
+  { upTo: Number.POSITIVE_INFINITY, quality: 95 },
+] as const
+
+const qualityFor = (width: number, height: number): number =>
+  qualities.find(({ upTo }) => Math.max(width, height) <= upTo)!.quality
+
+/** What a pixel of a crop takes at most on average, to plan with: a little more than the bench's crops with the most print. */
+export const bytesPerPixel = ({ format }: CropCodec): number => (format === 'jpeg' || format === 'webp' ? 2 : 3)
+
+/** Reads `jpeg`, `jpeg:98`, `webp:95`, `png` or `raw`; undefined for anything else. */
 export function parseCropCodec(text: string): CropCodec | undefined {
-  if (text === 'png' || text === 'raw') return { format: text }
+  if (text === 'jpeg' || text === 'png' || text === 'raw') return { format: text }
   const [, format, quality = ''] = /^(jpeg|webp):(100|[1-9]?[0-9])$/.exec(text) ?? []
   if (format === 'jpeg' || format === 'webp') return { format, quality: Math.max(Number(quality), 1) }
   return undefined
@@ -38,7 +53,13 @@ async function encode({ data, width, height }: Pixels, codec: Exclude<CropCodec,
     case 'jpeg':
       // Full colour resolution: packages differ by the colour of small print.
       // Huffman tables of its own would halve the speed for a twentieth of the bytes.
-      return picture.jpeg({ quality: codec.quality, chromaSubsampling: '4:4:4', optimizeCoding: false }).toBuffer()
+      return picture
+        .jpeg({
+          quality: codec.quality ?? qualityFor(width, height),
+          chromaSubsampling: '4:4:4',
+          optimizeCoding: false,
+        })
+        .toBuffer()
     case 'webp':
       return picture.webp({ quality: codec.quality, effort: 0 }).toBuffer()
     case 'png':

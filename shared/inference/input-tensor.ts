@@ -1,5 +1,4 @@
 /** Pictures as the tensor a network takes, a run's worth at a time. */
-import type { Pixels } from '../imaging/decode.ts'
 import type { Kernels } from '../imaging/kernels/kernels.ts'
 import type { RowTarget } from '../imaging/rows.ts'
 import type { InputContract } from './model-manifest.ts'
@@ -12,12 +11,12 @@ export type Outputs = Readonly<Record<string, Tensor>>
  * A function that runs the network on pictures, `input.maxBatch` at a time; `lay` makes each one's rows at the network's
  * size. Gives the outputs of each run, with how many pictures it was of.
  */
-export function feeder(
+export function feeder<Picture>(
   input: InputContract,
   kernels: Kernels,
-  lay: (picture: Pixels, target: RowTarget) => void,
+  lay: (picture: Picture, target: RowTarget) => void,
 ): (
-  pictures: readonly Pixels[],
+  pictures: readonly Picture[],
   run: RunNetwork,
 ) => Promise<readonly { readonly outputs: Outputs; readonly count: number }[]> {
   const tensor = new InputTensor(kernels, input)

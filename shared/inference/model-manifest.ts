@@ -72,12 +72,18 @@ export const detectorDefaultsSchema = z.object({
     .describe('Best candidates that are looked at: of a level of PicoDet, of the whole picture in other networks'),
 })
 
+/** What differs where a crowded frame is looked at closely (`--scene dense`). */
+const denseDefaultsSchema = detectorDefaultsSchema
+  .pick({ scoreThreshold: true, maxBoxes: true, nmsIou: true })
+  .partial()
+  .describe('What differs where a crowded frame is looked at in tiles')
+
 export const detectorManifestSchema = z.object({
   ...common,
   task: z.literal('detector'),
   input: detectorInputSchema,
   output: detectorOutputSchema,
-  defaults: detectorDefaultsSchema,
+  defaults: detectorDefaultsSchema.extend({ dense: denseDefaultsSchema.optional() }),
   canary: z
     .union([
       z.object({ meanSigmoid: z.array(z.number()).min(1), tolerance: z.number().positive() }),

@@ -8,7 +8,7 @@ import type { InputContract } from './model-manifest.ts'
 import { disableTelemetry } from './onnxruntime-telemetry.ts'
 import type { Session } from './session.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.ts'
-import type { WorkerOptions } from './workers.ts'
+import { picturesPerRun, type WorkerOptions } from './workers.ts'
 
 export type { WorkerOptions } from './workers.ts'
 
@@ -91,7 +91,7 @@ class OnnxSession<In, Out> implements Session<In, Out> {
     const times = workers.flatMap((started) => started.msPerPicture ?? [])
     this.msPerPicture = times.length === 0 ? null : Math.min(...times)
     this.#setup = setup
-    this.#maxBatch = setup.input.maxBatch ?? options.maxBatch ?? defaultBatch(setup)
+    this.#maxBatch = picturesPerRun(setup.input, options)
     this.#maxWaitMs = options.maxWaitMs ?? 0
     this.#onBatch = options.onBatch ?? (() => undefined)
     this.#slots = workers.map(({ worker, execution }) => ({ worker, execution, batch: null, isDead: false }))
@@ -234,13 +234,6 @@ class OnnxSession<In, Out> implements Session<In, Out> {
     this.#next()
   }
 }
-
-/**
- * A core computes pictures one by one no slower than side by side, mostly faster: what a layer leaves is still in its cache. And
- * the runtime keeps memory for the largest batch it ever had.
- */
-const defaultBatch = ({ executionProviders }: WorkerSetup): number =>
-  executionProviders.every((name) => name === 'cpu') ? 1 : 8
 
 function setupOf(options: SessionOptions): WorkerSetup {
   const { model, task, contract, threadsPerWorker, executionProviders, executionFallback, isTimed } = options

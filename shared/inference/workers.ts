@@ -20,6 +20,15 @@ export interface WorkerOptions {
   readonly onBatch?: (size: number) => void
 }
 
+/**
+ * Most pictures in one run. A core computes pictures one by one no slower than side by side, mostly faster: what a layer leaves
+ * is still in its cache. And the runtime keeps memory for the largest batch it ever had.
+ */
+export const picturesPerRun = (
+  input: { readonly maxBatch?: number | undefined },
+  { maxBatch, executionProviders = ['cpu'] }: Pick<WorkerOptions, 'maxBatch' | 'executionProviders'>,
+): number => input.maxBatch ?? maxBatch ?? (executionProviders.every((name) => name === 'cpu') ? 1 : 8)
+
 /** The forms of a network: 'auto' is the faster one where both answer alike (precision.ts). */
 export const precisions = ['auto', 'float', 'int8'] as const
 

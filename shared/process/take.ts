@@ -24,16 +24,22 @@ export const take = {
   /** A JSON object of numbers, as a map. */
   numbers: (min: number, max: number) =>
     take.parsed(
-      (text) => parseNumbers(text, min, max),
+      (text) => parseMap(text, z.number().min(min).max(max)),
       `takes a JSON object of numbers from ${min} to ${max}, like {"name": ${min}}`,
+    ),
+  /** A JSON object of choices, as a map. */
+  choices: <const Choices extends readonly [string, ...string[]]>(choices: Choices) =>
+    take.parsed(
+      (text) => parseMap(text, z.enum(choices)),
+      `takes a JSON object of ${choices.join(', ')}, like {"name": "${choices[0]}"}`,
     ),
   number: (min: number, max: number) => bounded(min, max, false),
   integer: (min: number, max: number) => bounded(min, max, true),
 }
 
-function parseNumbers(text: string, min: number, max: number): ReadonlyMap<string, number> | undefined {
+function parseMap<Value>(text: string, value: z.ZodType<Value>): ReadonlyMap<string, Value> | undefined {
   try {
-    return new Map(Object.entries(z.record(z.string(), z.number().min(min).max(max)).parse(JSON.parse(text))))
+    return new Map(Object.entries(z.record(z.string(), value).parse(JSON.parse(text))))
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof z.ZodError) return undefined
     throw error

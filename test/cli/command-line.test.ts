@@ -214,14 +214,18 @@ describe('eval', () => {
     expect(json()).toEqual([{ 'recall@1': 1, 'recall@5': 1, mAP: 1, queries: 6, gallery: 6 }])
   })
 
-  test('of boxes gives the three figures of detection', async () => {
+  test('of boxes gives the three figures of detection, and what was missed by size', async () => {
     const list = join(root, 'boxes.jsonl')
     await writeFile(
       list,
       `${JSON.stringify({ image: 'p0.jpg', w: 320, h: 240, boxes: [[0.31, 0.12, 0.69, 0.87]], ignore: [] })}\n`,
     )
     const [result] = (await runCli('eval', '--boxes', list, '--root', root, '--json')).json()
-    expect(Object.keys(result!)).toEqual(['AP50', 'AP', 'recall@100', 'pictures'])
+    const figures = ['AP50', 'AP', 'recall@100', 'pictures', 'dense']
+    expect(Object.keys(result!)).toEqual([...figures, 'objects of over 24 %', 'missed of over 24 %'])
+    expect(result).toMatchObject({ pictures: 1, dense: 0, 'objects of over 24 %': 1 })
+    const closer = await runCli('eval', '--boxes', list, '--root', root, '--scene', 'dense', '--tiles', '2x1', '--json')
+    expect(closer.json()).toMatchObject([{ pictures: 1, dense: 1 }])
   })
 
   test('names the line of a list that can not be used', async () => {

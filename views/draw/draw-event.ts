@@ -2,6 +2,7 @@
 import type { RecognitionEvent, RecognizedObject } from '@sightline/shared/contracts/recognition-event.ts'
 import { decodeImage, defaultImageLimits } from '@sightline/shared/imaging/decode.ts'
 import sharp from 'sharp'
+import { crowdSize, isCrowd, type NameInBox, nameInBox, readableWidth } from './crowd.ts'
 import { capHeight, isReadable, letter, letterFitting, prepareLetters } from './lettering.ts'
 import { type PlateToPlace, placePlates, type Rect } from './place-plates.ts'
 
@@ -21,6 +22,11 @@ const maxEnlargement = 8
 /** A picture with more pixels is drawn smaller: this is for eyes, and every pixel takes several bytes here. */
 const maxPixels = 24_000_000
 
+/** A plate is as wide as its box, or this where its box is narrower. */
+const plateEms = 16
+/** Of a picture with a crowd: larger, it only gets blurred. */
+const maxCrowdEnlargement = 3
+
 const labelWeight = 600
 const scoreWeight = 500
 
@@ -33,13 +39,13 @@ interface Style {
 
 /**
  * The picture as JPEG with the event drawn on it, EXIF orientation applied. Recognized objects have a solid frame,
- * unknown ones a dashed frame of another colour. Labels are drawn as outlines and never parsed.
+ * unknown ones a dashed frame of another colour. A crowd is drawn enlarged, with the names in their boxes. Labels are drawn as outlines and never parsed.
  * Throws IMAGE_* as `decodeImage` does.
  */
 export async function drawEvent(bytes: Uint8Array, event: RecognitionEvent): Promise<Uint8Array> {
   const picture = await decodeImage(bytes, defaultImageLimits)
   await prepareLetters(textsOf(event), [labelWeight, scoreWeight])
-  const scale = drawnScale(picture.width, picture.height)
+  const scale = drawnScale(picture.width, picture.height, event)
   const width = Math.max(1, Math.round(picture.width * scale))
   const height = Math.max(1, Math.round(picture.height * scale))
   const overlay = Buffer.from(overlaySvg(event, width, height, width / picture.width, height / picture.height))
@@ -50,30 +56,79 @@ export async function drawEvent(bytes: Uint8Array, event: RecognitionEvent): Pro
     .toBuffer()
 }
 
-function drawnScale(width: number, height: number): number {
+function drawnScale(width: number, height: number, event: RecognitionEvent): number {
   const longer = Math.max(width, height)
-  if (longer < readableSide) return Math.min(maxEnlargement, readableSide / longer)
-  return Math.min(1, Math.sqrt(maxPixels / (width * height)))
+  const most = Math.sqrt(maxPixels / (width * height))
+  const readable = longer < readableSide ? Math.min(maxEnlargement, readableSide / longer) : 1
+  const boxes = objectsOf(event).map(({ box }) => scaledBox(box, width, height, 1, 1))
+  if (!isCrowdOf(boxes, width, height)) return Math.min(readable, most)
+  // Names stand in their boxes, which have to be wide enough for them.
+  const middle = boxes.map((box) => box.width).toSorted((a, b) => a - b)[boxes.length >> 1]!
+  return Math.min(Math.max(readable, Math.min(readableWidth / middle, maxCrowdEnlargement)), most)
 }
 
+const isCrowdOf = (boxes: readonly Rect[], width: number, height: number): boolean => {
+  const size = sizeOf(width, height)
+  return isCrowd(boxes, { width: size * plateEms, height: size * 1.5 }, { x: 0, y: 0, width, height })
+}
+
+/** Em of the names in px. */
+const sizeOf = (width: number, height: number): number =>
+  Math.max(1, Math.min(Math.max(13, Math.max(width, height) / 58), height * 0.6, width * 0.5))
+
+/** Boxes from elsewhere may have anything for numbers. */
+const objectsOf = ({ objects }: RecognitionEvent): readonly RecognizedObject[] =>
+  objects.filter(({ box }) => box.every(Number.isFinite))
+
 function overlaySvg(event: RecognitionEvent, width: number, height: number, scaleX: number, scaleY: number): string {
-  const size = Math.max(1, Math.min(Math.max(13, Math.max(width, height) / 58), height * 0.6, width * 0.5))
+  const size = sizeOf(width, height)
   const style: Style = { size, line: Math.max(1, size / 7), padding: size * 0.42 }
   // The best are drawn last, on top; their names choose their places first.
-  const objects = event.objects.filter(({ box }) => box.every(Number.isFinite))
+  const objects = objectsOf(event)
   const boxes = objects.map(({ box }) => scaledBox(box, width, height, scaleX, scaleY))
+  // Whether it is a crowd is asked of the picture as it came: it was enlarged for it.
+  const isCrowded = isCrowdOf(
+    objects.map(({ box }) => scaledBox(box, width / scaleX, height / scaleY, 1, 1)),
+    width / scaleX,
+    height / scaleY,
+  )
+  const drawn = isCrowded ? crowdSvg(objects, boxes) : platesSvg(objects, boxes, style, width, height)
+  const name = event.skipped === null ? null : { label: skippedText(event.skipped), score: null }
+  const told = name === null ? '' : noteSvg(nameOf(name, style, width, width), style)
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${drawn}${told}</svg>`
+}
+
+const noteSvg = (name: Name, style: Style): string =>
+  plateSvg({ x: 0, y: 0, width: name.width, height: name.height }, name, note, style)
+
+/** A plate beside each box. */
+function platesSvg(
+  objects: readonly RecognizedObject[],
+  boxes: readonly Rect[],
+  style: Style,
+  width: number,
+  height: number,
+): string {
   const names = objects.map((object, index) =>
-    nameOf(labelled(object), style, Math.max(boxes[index]!.width, size * 16), width),
+    nameOf(labelled(object), style, Math.max(boxes[index]!.width, style.size * plateEms), width),
   )
   const plates: PlateToPlace[] = names.map((name, index) => ({ ...name, box: boxes[index]! }))
   const places = placePlates(plates, { x: 0, y: 0, width, height })
-  const frames = objects.map((object, index) => frameSvg(boxes[index]!, coloursOf(object), style)).reverse()
+  const frames = objects.map((object, index) => frameSvg(boxes[index]!, coloursOf(object), style))
   const labels = objects.map((object, index) => plateSvg(places[index]!, names[index]!, coloursOf(object), style))
-  if (event.skipped !== null) {
-    const name = nameOf({ label: skippedText(event.skipped), score: null }, style, width, width)
-    labels.push(plateSvg({ x: 0, y: 0, width: name.width, height: name.height }, name, note, style))
-  }
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${frames.join('')}${labels.reverse().join('')}</svg>`
+  return [...frames.reverse(), ...labels.reverse()].join('')
+}
+
+/** The name of each recognized object in its box; of the others the frame alone says that they are unknown. */
+function crowdSvg(objects: readonly RecognizedObject[], boxes: readonly Rect[]): string {
+  const style: Style = { size: crowdSize, line: crowdSize / 6, padding: 0 }
+  const frames = objects.map((object, index) => frameSvg(boxes[index]!, coloursOf(object), style))
+  const names = objects.map((object, index) => {
+    if (object.item === null) return ''
+    const name = nameInBox(labelled(object).label, boxes[index]!, crowdSize, labelWeight)
+    return name === null ? '' : nameInBoxSvg(name, recognized)
+  })
+  return [...frames.reverse(), ...names.reverse()].join('')
 }
 
 const unknownText = 'unknown'
@@ -159,6 +214,15 @@ function plateSvg({ x, y }: Rect, name: Name, { plate, text }: Colours, { size, 
     `<path transform="translate(${n(x + padding)} ${n(baseline)})" fill="${text}" d="${name.path}"/>` +
     `<path transform="translate(${n(x + padding + name.scoreX)} ${n(baseline)})" fill="${text}" fill-opacity="0.78" d="${name.scorePath}"/>`
   )
+}
+
+function nameInBoxSvg({ plate, lines }: NameInBox, colours: Colours): string {
+  const rect = `<rect x="${n(plate.x)}" y="${n(plate.y)}" width="${n(plate.width)}" height="${n(plate.height)}" fill="${colours.plate}" fill-opacity="0.86"/>`
+  const paths = lines.map(
+    ({ path, x, baseline }) =>
+      `<path transform="translate(${n(x)} ${n(baseline)})" fill="${colours.text}" d="${path}"/>`,
+  )
+  return rect + paths.join('')
 }
 
 const n = (value: number): string => value.toFixed(2)

@@ -11,7 +11,10 @@ const longestLabel = 40
 
 /** `12:00:01  shelf      shelf-03.jpg       85 ms  Cola 330 ml 0.91 · unknown 0.34` */
 export function eventLine(event: RecognitionEvent, style: Style = plain): string {
-  const what = event.skipped === null ? objectsText(event.objects, style) : `skipped: ${printable(event.skipped)}`
+  const what =
+    event.skipped === null
+      ? objectsText(event.objects, style) + truncatedText(event, style)
+      : `skipped: ${printable(event.skipped)}`
   return [
     style.soft(event.capturedAt.slice(11, 19)),
     printable(event.camera).padEnd(cameraWidth),
@@ -41,15 +44,26 @@ export function summaryLine({ frames, events, deadLettered, skipped }: Summary, 
   return `${open === '' ? style.good(books) : style.bad(books + open)} · ${skipped} skipped`
 }
 
+/** More are told by item: how many of each, with the best score. */
+const mostSingly = 12
+
 function objectsText(objects: readonly RecognizedObject[], style: Style): string {
   if (objects.length === 0) return style.soft('nothing in view')
-  return objects
-    .map(({ item, label, score }) => {
+  const groups =
+    objects.length > mostSingly ? [...Map.groupBy(objects, ({ item }) => item).values()] : objects.map(only)
+  return groups
+    .map((alike) => {
+      const [{ item, label, score }] = alike as [RecognizedObject]
       const name = item === null ? style.unknown('unknown') : style.known(shortened(printable(label ?? item)))
-      return `${name} ${score.toFixed(2)}`
+      return alike.length === 1 ? `${name} ${score.toFixed(2)}` : `${alike.length} × ${name} ${score.toFixed(2)}`
     })
     .join(style.soft(' · '))
 }
+
+const only = (object: RecognizedObject): readonly RecognizedObject[] => [object]
+
+const truncatedText = ({ truncated }: RecognitionEvent, style: Style): string =>
+  truncated === undefined ? '' : style.bad(` (only ${truncated.kept} of ${truncated.found} boxes fit a message)`)
 
 /**
  * Labels, cameras and reasons are untrusted: control characters would move the cursor, recolour or retitle the terminal,

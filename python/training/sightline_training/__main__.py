@@ -6,6 +6,7 @@ import sys
 import sightline_training.detection.commands as detection
 import sightline_training.embedding.commands as embedding
 import sightline_training.embedding.measuring as measuring
+import sightline_training.tuning.commands as tuning
 from sightline_base.errors import SightlineError
 
 from .memory import keep_freed_memory
@@ -18,6 +19,7 @@ def main() -> None:
     embedding.add_commands(commands)
     measuring.add_commands(commands)
     detection.add_commands(commands)
+    tuning.add_commands(commands)
     options = parser.parse_args()
     keep_freed_memory()
     try:

@@ -186,7 +186,7 @@ export declare type Detection = Message<"sightline.v1.Detection"> & {
   box?: Box | undefined;
 
   /**
-   * picture of the box, at the embedder's input size
+   * picture of the box, at its own size up to a bound: whoever embeds it resizes it
    *
    * @generated from field: bytes crop = 2;
    */
@@ -210,6 +210,66 @@ export declare type Detection = Message<"sightline.v1.Detection"> & {
  * Use `create(DetectionSchema)` to create a new message.
  */
 export declare const DetectionSchema: GenMessage<Detection>;
+
+/**
+ * How closely the frame was looked at.
+ *
+ * @generated from message sightline.v1.Look
+ */
+export declare type Look = Message<"sightline.v1.Look"> & {
+  /**
+   * 'normal', or 'dense': in tiles too
+   *
+   * @generated from field: string scene = 1;
+   */
+  scene: string;
+
+  /**
+   * of tiles; 1 where the frame was looked at as a whole alone
+   *
+   * @generated from field: uint32 columns = 2;
+   */
+  columns: number;
+
+  /**
+   * @generated from field: uint32 rows = 3;
+   */
+  rows: number;
+
+  /**
+   * @generated from field: uint32 max_boxes = 4;
+   */
+  maxBoxes: number;
+};
+
+/**
+ * Describes the message sightline.v1.Look.
+ * Use `create(LookSchema)` to create a new message.
+ */
+export declare const LookSchema: GenMessage<Look>;
+
+/**
+ * The boxes of the frame did not fit a message: the best were kept.
+ *
+ * @generated from message sightline.v1.Truncated
+ */
+export declare type Truncated = Message<"sightline.v1.Truncated"> & {
+  /**
+   * @generated from field: uint32 found = 1;
+   */
+  found: number;
+
+  /**
+   * @generated from field: uint32 kept = 2;
+   */
+  kept: number;
+};
+
+/**
+ * Describes the message sightline.v1.Truncated.
+ * Use `create(TruncatedSchema)` to create a new message.
+ */
+export declare const TruncatedSchema: GenMessage<Truncated>;
 
 /**
  * @generated from message sightline.v1.Detections
@@ -244,6 +304,18 @@ export declare type Detections = Message<"sightline.v1.Detections"> & {
    * @generated from field: sightline.v1.Timings timings = 6;
    */
   timings?: Timings | undefined;
+
+  /**
+   * of a frame that was computed, by detectors that tell
+   *
+   * @generated from field: sightline.v1.Look look = 7;
+   */
+  look?: Look | undefined;
+
+  /**
+   * @generated from field: sightline.v1.Truncated truncated = 8;
+   */
+  truncated?: Truncated | undefined;
 };
 
 /**
@@ -313,6 +385,16 @@ export declare type Embeddings = Message<"sightline.v1.Embeddings"> & {
    * @generated from field: sightline.v1.Timings timings = 7;
    */
   timings?: Timings | undefined;
+
+  /**
+   * @generated from field: sightline.v1.Look look = 8;
+   */
+  look?: Look | undefined;
+
+  /**
+   * @generated from field: sightline.v1.Truncated truncated = 9;
+   */
+  truncated?: Truncated | undefined;
 };
 
 /**

@@ -100,8 +100,7 @@ describe.skipIf(paddle === undefined)('a network that was converted', { timeout:
     expect(conversion.parity!.every(({ ok }) => ok)).toBe(true)
     const { manifest } = await verifyDetector(pair.detector, onnx, conversion, {})
     if (manifest.task !== 'detector') throw new Error(`a ${manifest.task}`)
-    const crop = { width: 224, height: 224 }
-    const all = { scoreThreshold: 0.025, maxBoxes: 100, wholeFrame: 'never', crop } as const
+    const all = { scoreThreshold: 0.025, maxBoxes: 100, wholeFrame: 'never' } as const
     await using session = await openDetectorSession({ manifest: { ...manifest, ...about }, path: onnx }, all, workers)
     const { pictures, answers } = await answered<{ boxes: number[][] }>('detector')
     const found = await Promise.all(pictures.map((pixels) => session.submit({ pixels })))

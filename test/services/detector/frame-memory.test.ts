@@ -40,12 +40,15 @@ function detector(state: State, { scope = 'a', fail = async () => undefined as u
       closed: new Promise(() => undefined),
       submit: async () => {
         await fail()
-        return { boxes: [], crops: [] }
+        const look = { scene: 'normal', columns: 1, rows: 1, maxBoxes: 5 } as const
+        return { boxes: [], crops: [], look, threshold: 0.5 }
       },
       [Symbol.asyncDispose]: async () => undefined,
     },
     model: { name: 'none', sha256: 'aa' },
     detectionThreshold: 0.5,
+    scene: () => 'auto',
+    maxMessageBytes: () => 2 ** 20,
     limits: { maxBytes: 2 ** 20, maxPixels: 1e6, timeoutSeconds: 20 },
     cropCodec: { format: 'raw' },
     maxFrameAgeMs: () => 3_600_000,

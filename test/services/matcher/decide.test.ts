@@ -68,6 +68,17 @@ describe('overlapping boxes', () => {
     expect(found.map(({ item }) => item)).toEqual(['b', 'a'])
   })
 
+  test('of which one lies in the other are one thing, the more alike; unless nothing is to exclude anything', () => {
+    const [whole, part] = [box(0, 0, 100, 100), box(20, 20, 40, 45)]
+    const items = (first: number, second: number, nmsIou = 0.3) =>
+      decide([match(whole, hit('a', first)), match(part, hit('b', second))], { ...options, nmsIou }).map(
+        ({ item }) => item,
+      )
+    expect(items(0.9, 0.7)).toEqual(['a'])
+    expect(items(0.7, 0.9)).toEqual(['b'])
+    expect(items(0.9, 0.7, 1)).toEqual(['a', 'b'])
+  })
+
   test('an unknown part of a recognized object is not reported, an unknown neighbour is', () => {
     const found = decide(
       [

@@ -35,6 +35,9 @@ const validate = new Ajv2020({ formats: { 'date-time': true }, strict: false }).
 
 test('an event is valid against the published JSON Schema, a mistaken one is not', () => {
   expect(validate(event)).toBe(true)
+  const scene = { mode: 'dense', tiles: { columns: 2, rows: 2 }, maxBoxes: 300 }
+  expect(validate({ ...event, scene, truncated: { found: 300, kept: 120 } })).toBe(true)
+  expect(validate({ ...event, scene: { ...scene, mode: 'auto' } })).toBe(false)
   expect(validate({ ...event, objects: [{ ...event.objects[0], box: [1, 2, 3] }] })).toBe(false)
   expect(validate({ ...event, item: undefined, camera: 5 })).toBe(false)
 })

@@ -37,6 +37,12 @@ const embeddings: Embeddings = {
   timings: { ...timings, embedMs: 4 },
 }
 
+/** How it was looked at, and what of it was left out, by detectors that tell. */
+const told = {
+  look: { scene: 'dense', columns: 3, rows: 2, maxBoxes: 300 },
+  truncated: { found: 300, kept: 120 },
+} as const
+
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 describe('detections', () => {
@@ -66,6 +72,7 @@ describe('detections', () => {
 
   test('come back as they were sent', () => {
     expect(decodeDetections(encodeDetections(detections))).toEqual(detections)
+    expect(decodeDetections(encodeDetections({ ...detections, ...told }))).toEqual({ ...detections, ...told })
   })
 
   test('of a skipped frame keep the reason and have no size', () => {
@@ -83,6 +90,7 @@ describe('embeddings', () => {
 
   test('come back as they were sent', () => {
     expect(decodeEmbeddings(encodeEmbeddings(embeddings))).toEqual(embeddings)
+    expect(decodeEmbeddings(encodeEmbeddings({ ...embeddings, ...told }))).toEqual({ ...embeddings, ...told })
   })
 })
 

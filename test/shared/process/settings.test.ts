@@ -30,7 +30,8 @@ describe('settings', () => {
       delivery: 'exactly-once',
       maxBatch: 16,
       wholeFrame: 'fallback',
-      cropCodec: { format: 'jpeg', quality: 98 },
+      cropCodec: { format: 'jpeg' },
+      scene: 'auto',
       dedupeSeconds: 600,
     })
     expect(values.maxFrameAgeSeconds).toBeUndefined()
@@ -44,11 +45,15 @@ describe('settings', () => {
       SIGHTLINE_DETECTION_THRESHOLD: '',
       SIGHTLINE_CROP_CODEC: 'png',
       SIGHTLINE_CAMERA_MAX_FRAME_AGE_SECONDS: '{"gate, left": 2.5}',
+      SIGHTLINE_CAMERA_SCENES: '{"gate, left": "dense"}',
+      SIGHTLINE_TILES: '3x2',
     })
     expect(values).toMatchObject({ kafkaBrokers: ['a:9092', 'b:9092'], kafkaTls: true, maxBoxes: 50 })
     expect(values.detectionThreshold).toBeUndefined()
     expect(values.cropCodec).toEqual({ format: 'png' })
     expect(values.cameraMaxFrameAgeSeconds).toEqual(new Map([['gate, left', 2.5]]))
+    expect(values.cameraScenes).toEqual(new Map([['gate, left', 'dense']]))
+    expect(values.tiles).toEqual({ columns: 3, rows: 2 })
   })
 
   test('that are wrong are all told at once, with what they take', async () => {

@@ -56,6 +56,17 @@ describe('drawing an event', () => {
     expect([known.width, known.height]).toEqual([960, 720])
   })
 
+  test('of 150 things on one picture most is still to be seen, and the picture is large enough for their names', async () => {
+    const objects = Array.from({ length: 150 }, (_, index) => {
+      const [x, y] = [5 + (index % 15) * 63, 10 + Math.floor(index / 15) * 126]
+      return object([x, y, x + 38, y + 100], index % 3 === 0 ? null : 'CawstonGinger6x33cl')
+    })
+    const { blue, amber, width, height } = await coloured(await drawEvent(await grey(960, 1280), eventOf(objects)))
+    expect(width).toBeGreaterThan(2000)
+    expect(blue / (width * height)).toBeGreaterThan(0.03)
+    expect((blue + amber) / (width * height)).toBeLessThan(0.2)
+  })
+
   test('a picture without objects stays as it is', async () => {
     const drawn = await coloured(await drawEvent(await grey(960, 720), eventOf([])))
     expect(drawn.blue + drawn.amber).toBe(0)

@@ -68,6 +68,18 @@ describe('an event', () => {
     )
   })
 
+  test('tells a crowd by item, and what did not fit', () => {
+    const crowd = [
+      ...Array.from({ length: 9 }, () => object('Tea')),
+      object('Cola'),
+      object(null),
+      object(null),
+      object(null),
+    ]
+    const line = eventLine(eventOf(crowd, { truncated: { found: 300, kept: 13 } }))
+    expect(line).toMatch(/9 × Tea 0\.91 · Cola 0\.91 · 3 × unknown \d\.\d\d \(only 13 of 300 boxes fit a message\)$/)
+  })
+
   test('keeps emoji whole and shortens a label of two hundred characters', () => {
     expect(printable('👩‍👩‍👧 family')).toBe('👩‍👩‍👧 family')
     expect(eventLine(eventOf([object('long '.repeat(40))])).length).toBeLessThan(110)

@@ -204,6 +204,8 @@ def _mean(runs: list[tuple[Path, float]], network: str, first: str = "final.pt")
         if shape != shapes[0]:
             raise RunError(f"{run} is of another network than {runs[0][0]}: their weights cannot be averaged")
     states = [_in_one_form(state, network) for state in states]
+    if network == "lite":
+        _of_one_size(states)
     total = sum(weight for _, weight in runs)
     return {
         name: sum(state[name] * (weight / total) for state, (_, weight) in zip(states, runs, strict=True))
@@ -220,6 +222,15 @@ def _in_one_form(state: dict[str, torch.Tensor], network: str) -> dict[str, torc
     model.load_state_dict(state)
     fold_neck(model)
     return model.state_dict()
+
+
+def _of_one_size(states: list[dict[str, torch.Tensor]]) -> None:
+    """Heads as large as the first one's: cosines know no size, but in a mean the largest head would be all that counts."""
+    size = states[0]["projection.weight"].norm()
+    for state in states[1:]:
+        factor = size / state["projection.weight"].norm()
+        for name in ("projection.weight", "projection.bias"):
+            state[name] = state[name] * factor
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -62,6 +62,24 @@ def fold_neck(model: LiteEmbedder) -> None:
     neck.running_var.fill_(1 - neck.eps)
 
 
+@torch.no_grad()
+def resize_embedding(model: LiteEmbedder, embeddings: Tensor) -> Tensor:
+    """Gives the head the size at which it learns, in place: embeddings like these [N, D] get the mean square length D.
+
+    That is what a BNNeck gives. Cosines know no size, training does: a step of AdamW changes every weight by about its rate,
+    so a head a twentieth as large is another one after a few of them, and its classifier's logits are all alike. Returns the
+    embeddings as they are now.
+    """
+    size = embeddings.square().sum(dim=1).mean().sqrt()
+    if not 0 < size < torch.inf:
+        raise ValueError(f"embeddings of the length {size.item()} have no size to change")
+    factor = embeddings.shape[1] ** 0.5 / size
+    model.projection.weight.mul_(factor)
+    model.projection.bias.mul_(factor)
+    model.neck.running_mean.mul_(factor)
+    return embeddings * factor
+
+
 def pca(features: Tensor, dimension: int, whitening: float) -> tuple[Tensor, Tensor]:
     """(rows [dimension, C], mean [C]) such that (features - mean) @ rows.T are the principal components of [M, C].
 

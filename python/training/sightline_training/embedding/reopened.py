@@ -51,9 +51,14 @@ def _weight_and_bias(node: onnx.NodeProto, values: dict[str, Tensor]) -> tuple[T
     return weight, bias[0] if bias else torch.zeros(weight.shape[0])
 
 
+def is_model_folder(folder: Path) -> bool:
+    """Whether this is what `export` wrote; else it is a run."""
+    return (folder / "manifest.json").exists()
+
+
 def weights_of(folder: Path, network: str) -> dict[str, Tensor]:
     """The weights with which the run in this folder ended, or those of a model folder."""
-    if not (folder / "manifest.json").exists():
+    if not is_model_folder(folder):
         return final_weights(folder)
     if network != "lite":
         raise RunError(f"{folder} is an exported model, which only the network `lite` can begin with: give the run's folder")

@@ -17,11 +17,11 @@ from ..published_names import of_pplcnet_v2
 from .anchor import anchor_turn
 from .config import TrainConfig
 from .efficientnet_lite import load_imagenet
-from .embedder import LiteEmbedder, start_as_pca
+from .embedder import LiteEmbedder, resize_embedding, start_as_pca
 from .networks import Embedder, build_classifier, build_embedder, freeze, parameter_groups
 from .pictures import Picture, batches
 from .place import Place
-from .reopened import towards_imagenet, weights_of
+from .reopened import is_model_folder, towards_imagenet, weights_of
 from .teacher import teacher_features, teacher_targets
 from .training_state import Average, RunError, load_checkpoint, save_checkpoint
 
@@ -142,6 +142,9 @@ def _start_after(
         towards_imagenet(model, config.imagenet_share)
     chosen = _of_each_label(labels, config.seed)
     embeddings = _embedded(model, [pictures[i] for i in chosen], config, "classes' means to start from", report)
+    if isinstance(model, LiteEmbedder) and is_model_folder(after):
+        # A model folder's head may have any size: `--keep-features` leaves one of length 1.
+        embeddings = resize_embedding(model, embeddings)
     _classify_by_means(classifier, embeddings, labels[chosen])
 
 

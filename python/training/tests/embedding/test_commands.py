@@ -129,6 +129,22 @@ def test_runs_weigh_what_is_asked_in_their_mean(tmp_path: Path, run: Run) -> Non
         assert refused.returncode != 0 and "must be RUN or RUN=WEIGHT" in refused.stderr
 
 
+def test_a_head_of_another_size_weighs_no_more_in_a_mean(tmp_path: Path, run: Run) -> None:
+    states = [build_embedder("lite").state_dict() for _ in range(2)]
+    for name, state in zip("ab", states, strict=True):
+        (tmp_path / name).mkdir()
+        torch.save(state, tmp_path / name / "final.pt")
+    for part in ("weight", "bias"):
+        states[1][f"projection.{part}"] *= 20
+    (tmp_path / "larger").mkdir()
+    torch.save(states[1], tmp_path / "larger" / "final.pt")
+    common = ("export", TRAINING / "configs/general_lite.yaml", "--run", tmp_path / "a", "--size", 64, "--threshold", 0.5)
+    for name in ("b", "larger"):
+        assert run(*common, "--to", tmp_path / f"m-{name}", "--mean-with", tmp_path / name).returncode == 0
+    first, second = (manifest(tmp_path / f"m-{name}")["canary"]["embedding"] for name in ("b", "larger"))
+    assert np.allclose(first, second, atol=1e-3)
+
+
 def test_runs_that_cannot_be_averaged_are_named(tmp_path: Path, run: Run) -> None:
     for name, network in (("a", "lite"), ("b", "pplcnet_v2")):
         (tmp_path / name).mkdir()
