@@ -16,7 +16,7 @@ if (!isThere)
   process.stdout.write('not covered: real photographs (SIGHTLINE_TEST_DATA names no folder with shelves/)\n')
 
 /** Below what the shipped weights reach by a margin: a change that loses this has broken something. */
-const least = { recall: 0.945, found: 0.9, named: 0.55, completeNamed: 0.9 }
+const least = { recall: 0.945, found: 0.95, named: 0.65, completeNamed: 0.9 }
 
 describe.skipIf(!isThere)('cereal boxes on shelves', () => {
   test('are found again among 26 packshots', async () => {

@@ -1,4 +1,4 @@
-"""The detector's commands: train-detector, evaluate-detector, export-detector, quantize-detector."""
+"""The detector's commands: train, measure, export and quantize one, choose its threshold, mark what a list leaves out."""
 
 import argparse
 import datetime
@@ -7,7 +7,6 @@ import random
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from sightline_base.input import to_input
@@ -19,15 +18,12 @@ from ..int8 import CALIBRATION_PICTURES, write_int8_folder
 from ..progress import say
 from .config import Config, load_config
 from .data import Listed, is_held_out, load, read_box_list, resized
-from .evaluate import detect_with, evaluate, iou
+from .evaluate import detect_with, evaluate
 from .export import HEADS, INT8_CANARY_TOLERANCE, canary_answer, detect_with_onnx, write_model_folder
-from .network import PicoDet
 from .networks import build_detector
+from .threshold import at_threshold, best_threshold, judged_of, plot
 from .train import train
-
-# Where the default threshold is looked for, and how much false alarms cost beside misses (1: the same, F1).
-CANDIDATES = np.arange(0.1, 0.6, 0.02)
-RECALL_WEIGHT = 1.5
+from .unlabelled import mark_unlabelled
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -36,7 +32,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     learn.add_argument("config", type=Path)
     learn.add_argument("--run", type=Path, required=True, help="folder of checkpoints and curves")
     learn.add_argument("--material", type=Path, help="folder of the datasets that scenes are made of, where any are")
-    learn.add_argument("--after", type=Path, help="another run's folder, to begin with its weights")
+    learn.add_argument("--after", type=Path, help="another run's folder, or a model folder that `export-detector` wrote, to begin with its weights")
     learn.add_argument("--threads", type=int, help="threads of PyTorch; 1 where the cores are shared")
     _boxes(learn)
     learn.set_defaults(command=_train)
@@ -55,6 +51,21 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     export.add_argument("--provenance", type=Path, help="JSON: data and licences, what it was started from, hardware")
     _boxes(export)
     export.set_defaults(command=_export)
+
+    choose = commands.add_parser("detection-threshold", help="the curve from which the default score threshold is chosen")
+    choose.add_argument("model", type=Path)
+    choose.add_argument("--boxes", type=Path, nargs="*", default=[], help="box lists, of which the held-out tenths count")
+    choose.add_argument("--all", type=Path, nargs="*", default=[], help="box lists, of which all pictures count")
+    choose.add_argument("--plot", type=Path, help="PNG of the curves")
+    choose.add_argument("--record", action="store_true", help="make it the model's default")
+    choose.set_defaults(command=_threshold)
+
+    mark = commands.add_parser("mark-unlabelled", help="write a box list in which what a detector sees beside the boxes is ignored")
+    mark.add_argument("model", type=Path, help="the detector that looks")
+    mark.add_argument("--sources", nargs="+", required=True, help="sources of the list whose pictures hold objects without a box")
+    mark.add_argument("--to", type=Path, required=True, help="box list to write, in the folder of the other")
+    _boxes(mark)
+    mark.set_defaults(command=_mark)
 
     smaller = commands.add_parser("quantize-detector", help="write NAME-int8 beside a model folder and print what it loses")
     smaller.add_argument("model", type=Path)
@@ -112,6 +123,31 @@ def _measured(folder: Path, pictures: list[Listed]) -> dict[str, float]:
     return evaluate(detect_with_onnx(folder / manifest["file"], manifest["input"]["width"]), pictures)
 
 
+def _threshold(options: argparse.Namespace) -> None:
+    manifest = read_manifest(options.model)
+    detect = detect_with_onnx(options.model / manifest["file"], manifest["input"]["width"])
+    whole = {path: read_box_list(path, path.parent) for path in [*options.boxes, *options.all]}
+    lists = {path: [x for x in listed if path in options.all or is_held_out(x.file.name)] for path, listed in whole.items()}
+    if not lists:
+        raise RunError("name at least one list: --boxes, --all")
+    judged = {f"{path.resolve().parent.name}/{path.stem}": judged_of(detect, listed) for path, listed in lists.items()}
+    threshold = best_threshold(list(judged.values()))
+    print(json.dumps({"scoreThreshold": threshold, **{name: at_threshold(one, threshold) for name, one in judged.items()}}))
+    if options.plot:
+        plot(judged, threshold, options.plot)
+    if options.record:
+        add_metrics(options.model, {}, "", threshold)
+
+
+def _mark(options: argparse.Namespace) -> None:
+    pictures, _ = _split(options)
+    manifest = read_manifest(options.model)
+    detect = detect_with_onnx(options.model / manifest["file"], manifest["input"]["width"])
+    chosen = [one for one in pictures if one.source in options.sources]
+    added = mark_unlabelled(options.boxes, options.images or options.boxes.parent, options.to, chosen, detect)
+    say(f"{added} regions to ignore in {len(chosen)} pictures: {options.to}")
+
+
 def _command(name: str, model: Path, boxes: Path) -> str:
     return f"python -m sightline_training {name} ../../models/{model.resolve().name} --boxes {boxes.name}"
 
@@ -141,35 +177,10 @@ def _export(options: argparse.Namespace) -> None:
     say(f"{options.run / 'best.pt'} measured " + " ".join(f"{name} {value:.4f}" for name, value in saved["metrics"].items()))
     size = options.size or config.size
     held_out = _held_out(options)
-    threshold = best_threshold(model, size, held_out)
+    threshold = best_threshold([judged_of(detect_with(model, size), held_out)])
     given = json.loads(options.provenance.read_text()) if options.provenance else {}
     provenance: dict[str, Any] = {"made": datetime.date.today().isoformat(), **given}
     write_model_folder(model, size, options.to, threshold, provenance, {})
     result = _measured(options.to, held_out)
     add_metrics(options.to, result, _command("evaluate-detector", options.to, options.boxes))
     print(json.dumps({**result, "scoreThreshold": threshold}))
-
-
-def best_threshold(model: PicoDet, size: int, pictures: list[Listed]) -> float:
-    """The score threshold of the highest F-measure at IoU 0.5, recall weighing more: a missed object is never named."""
-    detect = detect_with(model, size)
-    rows: list[tuple[float, bool]] = []
-    truth = 0
-    for listed in pictures:
-        sample = load(listed)
-        boxes, scores = detect(sample.picture)
-        truth += len(sample.boxes)
-        free = list(sample.boxes)
-        for box, score in zip(boxes, scores):
-            overlaps = [iou(box, other) for other in free]
-            hit = bool(overlaps) and max(overlaps) >= 0.5
-            if hit:
-                free.pop(int(np.argmax(overlaps)))
-            rows.append((float(score), hit))
-
-    def f_measure(threshold: float) -> float:
-        kept = [hit for score, hit in rows if score >= threshold]
-        hits, weight = sum(kept), RECALL_WEIGHT**2
-        return (1 + weight) * hits / max(weight * truth + len(kept), 1)
-
-    return round(float(max(CANDIDATES, key=f_measure)), 2)

@@ -1,7 +1,7 @@
 """Made scenes with exact boxes: shelves of touching packages, and loose objects on tables."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -12,15 +12,21 @@ from .data import Sample
 # Corner pixels further from their median than this (0..255) are not a plain background that can be cut away.
 PLAIN = 14
 CUT = 22
+# Products that are smaller on a photograph, in pixels, do not show what they are.
+LEAST_FRONT = 40
 
 
 @dataclass
 class Material:
-    """Pictures to make scenes of: package art (any picture), tight product pictures, and objects cut out with a mask."""
+    """Pictures to make scenes of: package art (any picture), tight product pictures, and objects cut out with a mask.
+
+    `fronts` are products on real shelves, cut out of the boxed photographs.
+    """
 
     art: list[np.ndarray]
     products: list[np.ndarray]
     cutouts: list[tuple[np.ndarray, np.ndarray]]
+    fronts: list[np.ndarray] = field(default_factory=list)
 
 
 def read_material(root: Path, art: list[str], products: list[str], cutouts: list[str], most: int, seed: int) -> Material:
@@ -34,6 +40,16 @@ def read_material(root: Path, art: list[str], products: list[str], cutouts: list
 
     cut = [(picture, mask) for picture in pictures(cutouts) if (mask := foreground(picture)) is not None]
     return Material(pictures(art), pictures(products), cut)
+
+
+def fronts(samples: list[Sample], most: int, seed: int) -> list[np.ndarray]:
+    """Up to `most` products, cut out of the samples by their boxes."""
+    cut = []
+    for sample in samples:
+        for x1, y1, x2, y2 in sample.boxes.round().astype(int):
+            if min(x2 - x1, y2 - y1) >= LEAST_FRONT:
+                cut.append(sample.picture[y1:y2, x1:x2])
+    return random.Random(seed).sample(cut, min(most, len(cut)))
 
 
 def foreground(picture: np.ndarray) -> np.ndarray | None:
@@ -104,7 +120,7 @@ def shelf(material: Material, size: int, rng: random.Random) -> Sample:
         if bottom < size:
             canvas[max(bottom, 0) : min(bottom + board, size)] = _colour(rng)
         y += height
-    return _tilted(canvas, np.float32(boxes).reshape(-1, 4), rng)
+    return tilted(canvas, np.float32(boxes).reshape(-1, 4), rng)
 
 
 def _paste(canvas: np.ndarray, face: np.ndarray, x: int, y: int) -> None:
@@ -114,21 +130,36 @@ def _paste(canvas: np.ndarray, face: np.ndarray, x: int, y: int) -> None:
         canvas[top:bottom, left:right] = face[top - y : bottom - y, left - x : right - x]
 
 
-def _tilted(canvas: np.ndarray, boxes: np.ndarray, rng: random.Random) -> Sample:
-    """The scene through a slightly turned camera; boxes are the upright hulls, cut ones below a third are ignored."""
-    size = canvas.shape[0]
-    corners = np.float32([[0, 0], [size, 0], [size, size], [0, size]])
-    moved = corners + np.float32([[rng.uniform(-0.06, 0.06) * size for _ in range(2)] for _ in range(4)])
+def tilted(
+    canvas: np.ndarray, boxes: np.ndarray, rng: random.Random, most: float = 0.06, ignore: np.ndarray | None = None
+) -> Sample:
+    """The scene through a camera turned by up to `most` of its sides at each corner, which move outwards: nothing is empty.
+
+    Boxes are the upright hulls; cut ones below a third are ignored.
+    """
+    height, width = canvas.shape[:2]
+    corners = np.float32([[0, 0], [width, 0], [width, height], [0, height]])
+    moved = np.float32([[x + (2 * x - side) / side * rng.uniform(0, 2 * most) * side for x, side in zip(corner, (width, height))]
+                        for corner in corners])
     matrix = cv2.getPerspectiveTransform(corners, moved)
-    picture = cv2.warpPerspective(canvas, matrix, (size, size), borderMode=cv2.BORDER_REFLECT)
+    picture = cv2.warpPerspective(canvas, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
+    inside, share = _hulls(boxes, matrix, width, height)
+    large = (inside[:, 2:] - inside[:, :2]).min(1, initial=np.inf) >= 8
+    outside = ~((share > 0.35) & large) & (share > 0)
+    more, seen = _hulls(np.zeros((0, 4), np.float32) if ignore is None else ignore, matrix, width, height)
+    return Sample(picture, inside[(share > 0.35) & large], np.concatenate([inside[outside], more[seen > 0]]))
+
+
+def _hulls(boxes: np.ndarray, matrix: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """The upright hulls of turned boxes [K, 4], cut at the picture's borders, and the share of each that is left [K]."""
+    if not len(boxes):
+        return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
     points = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 1, 2)
     turned = cv2.perspectiveTransform(points, matrix).reshape(-1, 4, 2)
     hulls = np.concatenate([turned.min(1), turned.max(1)], 1)
-    inside = np.clip(hulls, 0, size)
+    inside = np.clip(hulls, 0, np.float32([width, height, width, height]))
     share = (inside[:, 2:] - inside[:, :2]).prod(1) / (hulls[:, 2:] - hulls[:, :2]).prod(1).clip(1e-6)
-    large = (inside[:, 2:] - inside[:, :2]).min(1) >= 8
-    outside = ~((share > 0.35) & large) & (share > 0)
-    return Sample(picture, inside[(share > 0.35) & large].astype(np.float32), inside[outside].astype(np.float32))
+    return inside.astype(np.float32), share
 
 
 def table(material: Material, size: int, rng: random.Random) -> Sample:

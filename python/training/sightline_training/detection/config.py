@@ -69,6 +69,12 @@ class Config:
     mosaics: float = 0.15
     shelves: float = 0.3
     tables: float = 0.2
+    # Made racks, and photographs of the `dense` sources side by side: windows of them, as tiles show them.
+    racks: float = 0.0
+    grids: float = 0.0
+    dense: list[str] = field(default_factory=list)
+    # Of single pictures and those in mosaics, so many are of the `dense` sources where there are any.
+    dense_share: float = 0.5
     # In the last `settling` share of the schedule, mosaics and made scenes shrink to this share of theirs.
     settling: float = 0.15
     settled_share: float = 0.3

@@ -19,6 +19,8 @@ BACKGROUND_WEIGHTS = {"gtea_gaze": 0.3, "beverage3": 0.3, "kangaroo": 0.5}
 HELD_OUT_TENTHS = 1
 # Boxes narrower than this after cropping, or of which less than this share is left, are not objects any more.
 MIN_SIDE, MIN_SHARE = 4.0, 0.35
+# A border whose rows or columns vary by no more than this (0..255) was filled in to make a picture square.
+LETTERBOX = 12
 
 
 @dataclass
@@ -169,6 +171,15 @@ def recoloured(picture: np.ndarray, rng: random.Random) -> np.ndarray:
     if rng.random() < 0.3:
         x += np.random.default_rng(rng.getrandbits(32)).normal(0, rng.uniform(2, 10), x.shape).astype(np.float32)
     return np.clip(x, 0, 255).astype(np.uint8)
+
+
+def unletterboxed(sample: Sample) -> Sample:
+    """The sample without rows and columns of one colour at its borders; as it is where nothing else would be left."""
+    spread = np.ptp(sample.picture.astype(np.int16), axis=1).max(1), np.ptp(sample.picture.astype(np.int16), axis=0).max(1)
+    rows, columns = (np.flatnonzero(x > LETTERBOX) for x in spread)
+    if len(rows) < 2 * MIN_SIDE or len(columns) < 2 * MIN_SIDE:
+        return sample
+    return cropped(sample, int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
 def mosaic(samples: list[Sample], size: int, rng: random.Random) -> Sample:

@@ -96,14 +96,15 @@ def metrics(samples: list[Sample], found: list[tuple[np.ndarray, np.ndarray]]) -
     for threshold in THRESHOLDS:
         judged = Judged([], [])
         for sample, (boxes, scores) in zip(samples, found):
-            _judge(sample, boxes, scores, float(threshold), judged)
+            judge(sample, boxes, scores, float(threshold), judged)
         precisions.append(average_precision(judged))
         if threshold == THRESHOLDS[0]:
             recall = sum(judged.right) / max(judged.truth, 1)
     return {"AP50": precisions[0], "AP": float(np.mean(precisions)), "recall@100": recall}
 
 
-def _judge(sample: Sample, boxes: np.ndarray, scores: np.ndarray, threshold: float, judged: Judged) -> None:
+def judge(sample: Sample, boxes: np.ndarray, scores: np.ndarray, threshold: float, judged: Judged) -> None:
+    """Adds a picture's detections to those that are judged, by the rules above at one IoU threshold."""
     free = list(range(len(sample.boxes)))
     judged.truth += len(free)
     for index in np.argsort(-scores, kind="stable")[:MOST]:

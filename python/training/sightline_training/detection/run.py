@@ -1,12 +1,12 @@
 """A detector's run: everything that a step changes, new or from the last checkpoint."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..embedding.training_state import Average, RunError, load_checkpoint
 from ..pretrained import load_pretrained
@@ -15,6 +15,7 @@ from .config import Config
 from .cycle_average import CycleAverage
 from .network import PicoDet
 from .networks import new_detector
+from .reopened import reopen
 
 
 @dataclass
@@ -59,11 +60,19 @@ class Run:
         self.average.updates = self.step
 
 
-def start_run(config: Config, folder: Path, after: Path | None, device: torch.device, report: Callable[[str], None] = print) -> Run:
-    """The folder's last checkpoint; without one, a new run, which begins with the average of the run in `after` if given."""
+def start_run(
+    config: Config, folder: Path, after: Path | None, device: torch.device, report: Callable[[str], None] = print,
+    shown: Iterable[Tensor] = (),
+) -> Run:
+    """The folder's last checkpoint; without one, a new run, which begins with the average of the run in `after` if given.
+
+    `after` may be a model folder, too: `shown`, batches of what the network takes, give it back its statistics.
+    """
     saved = load_checkpoint(folder / "checkpoint.pt")
     model = new_detector(config)
-    if saved is None and after is not None:
+    if saved is None and after is not None and (after / "manifest.json").exists():
+        reopen(model, after, shown)
+    elif saved is None and after is not None:
         earlier = load_checkpoint(after / "checkpoint.pt")
         if earlier is None:
             raise RunError(f"{after} has no checkpoint.pt: there is no run to begin after")

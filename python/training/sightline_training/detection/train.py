@@ -2,6 +2,7 @@
 
 import math
 import multiprocessing
+import random
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.sharedctypes import Synchronized
@@ -13,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from sightline_base.input import to_input
+
 from ..config import ConfigError
 from ..embedding.damage import Damage
 from ..embedding.pictures import LabelFileError
@@ -22,9 +25,9 @@ from ..embedding.train import autocast
 from ..embedding.training_state import RunError
 from ..progress import schedule_bar
 from .assignment import ASSIGNMENTS
-from .composites import read_material
+from .composites import fronts, read_material
 from .config import Config, in_steps, steps_an_epoch
-from .data import Listed, load
+from .data import Listed, Sample, load, resized
 from .losses import LOSSES, WEIGHTS, Target
 from .records import Log, Records
 from .run import Run, start_run
@@ -32,6 +35,9 @@ from .stream import PublishedStream, Stream
 
 # Steps between two rows of the losses, which are means over them and over the processes.
 ROW_STEPS = 20
+
+# Pictures whose statistics an exported network gets back before it trains on.
+SHOWN = 64
 
 
 def train(
@@ -52,7 +58,7 @@ def train(
     config = in_steps(config, len(listed), place.count)
     epoch_steps = steps_an_epoch(len(listed), config.batch, place.count)
     with place.first_alone():
-        run = start_run(config, folder, after, place.device, log if place.number == 0 else _unsaid)
+        run = start_run(config, folder, after, place.device, log if place.number == 0 else _unsaid, _shown(config, listed))
     student = place.wrapped(run.model)
     done = multiprocessing.Value("d", 0.0)
     damage = Damage([one.file for one in listed], config.damaged_share, place, log if place.number == 0 else None)
@@ -117,23 +123,36 @@ def _stream(
     if root is None:
         raise ConfigError("scenes are made of other pictures: name their folder with --material")
     material = read_material(root, config.art, config.products, config.cutouts, config.material, config.seed)
-    read, damaged = [], []
+    read: list[Sample] = []
+    shelves: list[Sample] = []
+    damaged = []
     for index, one in enumerate(listed):
         try:
-            read.append(load(one, whole=True))
+            (shelves if one.source in config.dense else read).append(load(one, whole=True))
         except LabelFileError:
             damaged.append(index)
     damage.add(damaged)
     damage.check()
-    if not read:
+    if not read and not shelves:
         raise LabelFileError(f"none of {len(listed)} pictures can be read")
-    stream = Stream(config, read, material, start, done, place.number * max(config.workers, 1))
+    material.fronts += fronts(shelves, config.material, config.seed)
+    stream = Stream(config, read, material, start, done, place.number * max(config.workers, 1), shelves)
     for image, targets in DataLoader(stream, batch_size=None, worker_init_fn=_one_thread, **workers):
         yield image, targets, []
 
 
 def _one_thread(_worker: int) -> None:
     cv2.setNumThreads(0)
+
+
+def _shown(config: Config, listed: list[Listed]) -> Iterator[Tensor]:
+    """Some of the pictures as the network takes them, for what it has to be shown before a run begins."""
+    chosen = random.Random(config.seed).sample(listed, min(SHOWN, len(listed)))
+    for one in chosen:
+        try:
+            yield torch.from_numpy(to_input(resized(load(one), config.size).picture[None]))
+        except LabelFileError:
+            continue
 
 
 def _step(
