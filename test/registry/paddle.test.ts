@@ -121,7 +121,17 @@ describe.skipIf(paddle === undefined)('PP-ShiTuV2 with seeded weights', () => {
     await writeFile(join(root, 'six.txt'), items.map((item) => `gallery/${item}.png\tproduct ${item}`).join('\n'))
     const six = ['--gallery', join(root, 'six.gallery'), '--models', models]
     await runCli('gallery', 'build', '--labels', join(root, 'six.txt'), '--root', root, ...six)
-    const everything = ['--threshold=-1', '--nms-iou', '1', '--whole-frame', 'never', '--detection-threshold', '0.001']
+    const everything = [
+      '--threshold=-1',
+      '--nms-iou',
+      '1',
+      '--whole-frame',
+      'never',
+      '--detection-threshold',
+      '0.001',
+      '--scene',
+      'normal',
+    ]
     const frames = scenes.map((scene) => join(root, 'scenes', `${scene}.png`))
     const recognized = await runCli('recognize', ...frames, ...six, ...everything, '--max-boxes', '5', '--json')
     expect(recognized.err).toBe('')
