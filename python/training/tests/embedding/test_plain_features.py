@@ -62,6 +62,6 @@ def test_the_mean_of_runs_is_the_mean_of_what_their_heads_say(tmp_path: Path) ->
         fold_neck(model)
     first, other = models["a"], models["b"]
     # The other one's head counts as much as its weight says, whatever its size.
-    as_large = first.projection.weight.norm() / other.projection.weight.norm()
+    as_large = (first.projection.weight.norm() / other.projection.weight.norm()).item()
     expected = 0.25 * embedded(first, pooled) + 0.75 * as_large * embedded(other, pooled)
     assert torch.allclose(embedded(mean, pooled), expected, atol=1e-4)
