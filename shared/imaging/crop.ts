@@ -95,24 +95,31 @@ function averageStrip(
   }
 }
 
-/** Adds rows that lie one behind the other, by their shares; the loop takes four, and shares below a half. */
+/** The loop takes four rows at a time, with shares that fit in 16 bits with a sign. */
+const rowsAtOnce = 4
+const mostShare = 2 ** 15 - 1
+
+/** Adds rows that lie one behind the other, by their shares; a row whose share is too large for the loop goes by in equal parts. */
 function addRows(loops: Kernels['loops'], window: number, rowBytes: number, shares: Int32Array, sums: number): void {
-  const last = shares.length - 1
-  if (shares.some((share) => share >= one / 2)) {
-    for (const [row, share] of shares.entries()) {
-      const at = window + row * rowBytes
-      const quarter = share >> 2
-      const rest = share - 3 * quarter
-      loops.addRows(at, at, at, at, quarter | (quarter << 16), quarter | (rest << 16), sums, rowBytes)
+  const at = [window, window, window, window] as [number, number, number, number]
+  const part = [0, 0, 0, 0] as [number, number, number, number]
+  let taken = 0
+  const add = (): void => {
+    part.fill(0, taken)
+    loops.addRows(...at, part[0] | (part[1] << 16), part[2] | (part[3] << 16), sums, rowBytes)
+    taken = 0
+  }
+  for (const [row, share] of shares.entries()) {
+    let rest = share
+    for (let parts = Math.ceil(share / mostShare); parts > 0; parts -= 1) {
+      at[taken] = window + row * rowBytes
+      part[taken] = Math.floor(rest / parts)
+      rest -= part[taken]!
+      taken += 1
+      if (taken === rowsAtOnce) add()
     }
-    return
   }
-  for (let row = 0; row <= last; row += 4) {
-    const share = (index: number): number => shares[row + index] ?? 0
-    const at = (index: number): number => window + Math.min(row + index, last) * rowBytes
-    const [ab, cd] = [share(0) | (share(1) << 16), share(2) | (share(3) << 16)]
-    loops.addRows(at(0), at(1), at(2), at(3), ab, cd, sums, rowBytes)
-  }
+  if (taken > 0) add()
 }
 
 /** A strip's columns as the loop reads them: the byte offset of the first sum, how many, and their shares. */
