@@ -16,8 +16,7 @@ export interface CoordinatorOf {
 export type FindCoordinator = (of: CoordinatorOf) => Promise<Coordinator>
 
 /**
- * kafkajs 2.2.4 asks for the coordinator before each request, five times a transaction: half of all that a small transaction
- * asks of the brokers. A coordinator is looked for again once a request to it failed, or its connection is gone.
+ * kafkajs 2.2.4 asks for the coordinator before each request, several times a transaction, as if it had moved in between. A coordinator is looked for again once a request to it failed, or its connection is gone.
  */
 export function rememberCoordinators(find: FindCoordinator): FindCoordinator {
   const known = new Map<string, Coordinator>()
